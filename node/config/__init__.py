@@ -1,0 +1,29 @@
+"""A typed mirror of ``config.yaml``, section for section; it reads, and never touches the world."""
+
+from node.config.delivery import DestinationConfig, RetryConfig
+from node.config.inference import InferenceConfig
+from node.config.load import load_config, parse_config
+from node.config.measurement import MeasurementConfig
+from node.config.node_config import Config, JobsConfig, LogConfig
+from node.config.reception import CompletionConfig, ReceptionConfig
+from node.config.render import config_schema, render_config
+from node.config.reporting import ReportingConfig
+from node.config.selection import SelectionConfig
+
+__all__ = [
+    "CompletionConfig",
+    "Config",
+    "DestinationConfig",
+    "InferenceConfig",
+    "JobsConfig",
+    "LogConfig",
+    "MeasurementConfig",
+    "ReceptionConfig",
+    "ReportingConfig",
+    "RetryConfig",
+    "SelectionConfig",
+    "config_schema",
+    "load_config",
+    "parse_config",
+    "render_config",
+]

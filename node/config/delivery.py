@@ -1,0 +1,33 @@
+"""Section ``destinations``: where results go."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from node.config.reception import AETitleText
+from node.config.section import Section
+
+
+class RetryConfig(Section):
+    """How long delivery is tried."""
+
+    first_delay_s: float = Field(
+        30.0, ge=0.1, le=3600, description="Wait after the first failed attempt, in seconds; doubled each time."
+    )
+    maximum_delay_s: float = Field(3600.0, ge=0.1, le=86400, description="Longest wait between attempts, in seconds.")
+    maximum_attempts: int = Field(180, ge=1, le=10000, description="Attempts before the delivery is parked as dead.")
+
+
+class DestinationConfig(Section):
+    """A DICOM peer that receives results."""
+
+    name: str = Field(..., pattern=r"^[A-Za-z0-9_-]{1,32}$", description="Short name used in commands and pages.")
+    host: str = Field(..., min_length=1, description="Host name or address.")
+    port: int = Field(..., ge=1, le=65535, description="TCP port.")
+    ae_title: AETitleText = Field(..., description="AE title of the peer.")
+    calling_ae_title: AETitleText | None = Field(None, description="AE title that we call with; empty: reception.ae_title.")
+    objects: tuple[Literal["SEG", "SR"], ...] = Field(
+        ("SEG", "SR"), min_length=1, description="Kinds of result object to send: SEG, SR."
+    )
+    timeout_s: float = Field(30.0, ge=1, le=3600, description="Time for a connection or an answer, in seconds.")
+    retry: RetryConfig = Field(RetryConfig(), description="How long delivery is tried.")

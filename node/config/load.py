@@ -1,0 +1,108 @@
+"""Reading ``config.yaml``: pure, opens no port, makes no folder, loads no model."""
+
+import difflib
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from node.config.node_config import Config
+from node.domain.errors import ConfigError, Reason
+
+Location = tuple[int | str, ...]
+
+
+def load_config(path: Path | None) -> Config:
+    """Return the configuration in a file; without a path, the defaults.
+
+    Relative paths of ``store``, ``database`` and ``inference.models_dir`` are taken from the file's folder.
+
+    Raises
+    ------
+    ConfigError
+        ``config_missing`` or ``config_invalid``; the message names line, field, value and what is allowed.
+    """
+    if path is None:
+        return _anchored(Config(), Path.cwd())
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(Reason.CONFIG_MISSING, f"cannot read configuration {path}: {error}") from error
+    return _anchored(parse_config(text, str(path)), path.resolve().parent)
+
+
+def parse_config(text: str, name: str = "config.yaml") -> Config:
+    """Return the configuration in a YAML text, paths as written; raise ConfigError as :func:`load_config` does."""
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        document = yaml.safe_load(text)
+    except yaml.MarkedYAMLError as error:
+        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
+        raise ConfigError(Reason.CONFIG_INVALID, f"{name}{line}: not valid YAML: {error.problem}") from error
+    try:
+        return Config.model_validate({} if document is None else document)
+    except ValidationError as error:
+        lines = [_explain(details, node, name) for details in error.errors()]
+        raise ConfigError(Reason.CONFIG_INVALID, "\n".join(lines)) from error
+
+
+def _explain(details: ErrorDetails, root: yaml.Node | None, name: str) -> str:
+    location: Location = details["loc"]
+    field = ".".join(str(part) for part in location) or "the document"
+    message = details["msg"].removeprefix("Value error, ")
+    if details["type"] == "extra_forbidden":
+        known = sorted(_fields_at(Config, location[:-1]))
+        close = difflib.get_close_matches(str(location[-1]), known, n=1)
+        hint = f"did you mean {close[0]!r}? " if close else ""
+        message = f"unknown field; {hint}Allowed here: {', '.join(known)}"
+    elif not isinstance(details["input"], dict | list | tuple):
+        message = f"{message} (got {details['input']!r})"
+    return f"{name}, line {_line_of(root, location)}: {field}: {message}"
+
+
+def _fields_at(section: type[BaseModel], location: Location) -> set[str]:
+    """Return the field names of the section at a location."""
+    for part in location:
+        if isinstance(part, int):
+            continue
+        section = _section_in(section.model_fields[part].annotation)
+    return set(section.model_fields)
+
+
+def _section_in(annotation: Any) -> type[BaseModel]:  # noqa: ANN401 - a type expression has no narrower type
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(_section_in(argument) for argument in get_args(annotation) if argument not in (Ellipsis, type(None)))
+
+
+def _line_of(node: yaml.Node | None, location: Location) -> int:
+    """Return the 1-based line of the deepest part of a location that the text holds."""
+    line = 1
+    for part in location:
+        if isinstance(node, yaml.MappingNode):
+            key, node = next(((k, v) for k, v in node.value if k.value == part), (None, None))
+            if key is None:
+                return line
+            line = key.start_mark.line + 1
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+    return line
+
+
+def _anchored(config: Config, folder: Path) -> Config:
+    """Return the configuration with its relative paths made absolute."""
+    changes: dict[str, Any] = {"store": _anchor_uri(config.store, folder), "database": _anchor_uri(config.database, folder)}
+    if config.inference.models_dir is not None:
+        changes["inference"] = config.inference.model_copy(update={"models_dir": folder / config.inference.models_dir})
+    return config.model_copy(update=changes)
+
+
+def _anchor_uri(uri: str, folder: Path) -> str:
+    scheme, _, rest = uri.partition(":")
+    if scheme not in ("file", "sqlite"):
+        return uri
+    path = rest.removeprefix("//") if scheme == "file" else rest.removeprefix("///")
+    return f"{scheme}:{folder / path}" if path else uri

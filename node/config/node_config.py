@@ -1,0 +1,69 @@
+"""The whole of ``config.yaml``."""
+
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from node.config.delivery import DestinationConfig
+from node.config.inference import InferenceConfig
+from node.config.measurement import MeasurementConfig
+from node.config.reception import ReceptionConfig
+from node.config.reporting import ReportingConfig
+from node.config.section import Section
+from node.config.selection import SelectionConfig
+
+
+class JobsConfig(Section):
+    """How work is queued."""
+
+    workers: int = Field(1, ge=1, le=64, description="Worker processes that serve starts; each analyses one study at a time.")
+    polling_s: float = Field(0.25, ge=0.05, le=60, description="How often a worker looks for work, in seconds.")
+    maximum_recovery_attempts: int = Field(
+        3, ge=1, le=100, description="An analysis that ends its process this often is parked as failed."
+    )
+    shutdown_grace_s: float = Field(
+        60.0, ge=1, le=3600, description="Time for running work to finish when the node stops, in seconds."
+    )
+
+
+class LogConfig(Section):
+    """What is logged."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO", description="Least severity that is logged: DEBUG, INFO, WARNING or ERROR."
+    )
+
+
+class Config(Section):
+    """The whole of ``config.yaml``; a stage receives its own section, never the whole."""
+
+    store: str = Field(
+        "file:var/store",
+        pattern=r"^file:.+",
+        description="Where DICOM files lie, as a URI; file:PATH is relative to this file's folder.",
+    )
+    database: str = Field(
+        "sqlite:var/jobs.db",
+        pattern=r"^(sqlite:.+|postgresql(\+psycopg)?://.+)",
+        description="Job database: sqlite:PATH on this machine's own disk, or postgresql://... for several machines.",
+    )
+    reception: ReceptionConfig = Field(ReceptionConfig(), description="The Storage and Verification SCP.")
+    selection: SelectionConfig = Field(
+        SelectionConfig(), description="Which series are used; geometry and timing decide first, text second."
+    )
+    inference: InferenceConfig = Field(InferenceConfig(), description="Which models run, and where.")
+    measurement: MeasurementConfig = Field(
+        MeasurementConfig(), description="The reference method and the limits of the plausibility gate."
+    )
+    reporting: ReportingConfig = Field(ReportingConfig(), description="How result objects are labelled.")
+    destinations: tuple[DestinationConfig, ...] = Field((), description="Where results go; one is independent of the others.")
+    jobs: JobsConfig = Field(JobsConfig(), description="How work is queued.")
+    log: LogConfig = Field(LogConfig(), description="What is logged.")
+
+    @model_validator(mode="after")
+    def _destination_names_differ(self) -> "Config":
+        names = [destination.name for destination in self.destinations]
+        doubled = sorted({name for name in names if names.count(name) > 1})
+        if doubled:
+            raise ValueError(f"destinations have the same name: {', '.join(doubled)}")
+        return self

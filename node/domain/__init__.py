@@ -1,0 +1,1 @@
+"""The words of the product as types: standard library and numpy only, no input or output."""

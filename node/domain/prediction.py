@@ -1,0 +1,59 @@
+"""What a model said, in coordinates of the source image."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from node.domain.anatomy import Landmark, Structure
+from node.domain.geometry import PixelPoint
+
+Probabilities = npt.NDArray[np.float16]
+"""Probability 0..1 that a pixel belongs to a structure; float16 [slice, row, column] on the source grid."""
+
+#: Probability at which the border of a structure lies.
+BORDER_PROBABILITY = 0.5
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which weights said it."""
+
+    name: str
+    version: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Masks:
+    """Probability maps by structure for all slices of one volume, all of one shape; made read-only."""
+
+    probabilities: Mapping[Structure, Probabilities]
+    model: ModelIdentity
+
+    def __post_init__(self) -> None:
+        for probabilities in self.probabilities.values():
+            probabilities.setflags(write=False)
+
+    def binary(self, structure: Structure) -> npt.NDArray[np.bool_]:
+        """Return where a structure is present, bool [slice, row, column]."""
+        return np.asarray(self.probabilities[structure] >= BORDER_PROBABILITY)
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoint:
+    """Where the model sees a landmark in one slice, and how sure it is (0..1)."""
+
+    landmark: Landmark
+    point: PixelPoint
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Keypoints:
+    """The landmarks found in one slice; a landmark that was not found is absent."""
+
+    slice_index: int
+    by_landmark: Mapping[Landmark, Keypoint]
+    model: ModelIdentity
