@@ -1,0 +1,11 @@
+"""DICOM instances and results on disk.
+
+In: files that arrived, UIDs. Out: :class:`InstanceRef`, :class:`ReceivedStudy`, folders for results.
+Never decodes pixels, never opens a network connection, never builds a path from a UID that was not parsed.
+"""
+
+from node.store.collect import CollectedStudies, collect_studies
+from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, read_head
+from node.store.store import Store, open_store
+
+__all__ = ["MR_IMAGE_SOP_CLASSES", "CollectedStudies", "InstanceHead", "Store", "collect_studies", "open_store", "read_head"]

@@ -1,0 +1,146 @@
+"""The few attributes at the head of an instance that say where it belongs, read without its pixels."""
+
+import struct
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import BinaryIO
+
+from pydicom.charset import convert_encodings, decode_bytes, python_encoding
+from pydicom.dataelem import RawDataElement
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_dataset, read_preamble
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+)
+
+from node.domain.errors import PermanentError, Reason
+from node.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID, parse_uid
+
+#: The SOP classes that hold the images we analyse; only these open a study. PS3.4 annex B.5.
+MR_IMAGE_SOP_CLASSES: frozenset[SOPClassUID] = frozenset(
+    SOPClassUID(str(uid)) for uid in (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+)
+
+StopWhen = Callable[[BaseTag, str | None, int], bool]
+
+_CHARACTER_SET = Tag(0x0008, 0x0005)
+_SOP_CLASS = Tag(0x0008, 0x0016)
+_SOP_INSTANCE = Tag(0x0008, 0x0018)
+_MODALITY = Tag(0x0008, 0x0060)
+_SERIES_DESCRIPTION = Tag(0x0008, 0x103E)
+_STUDY = Tag(0x0020, 0x000D)
+_SERIES = Tag(0x0020, 0x000E)
+_HEAD_TAGS: tuple[BaseTag, ...] = (_CHARACTER_SET, _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _SERIES_DESCRIPTION, _STUDY, _SERIES)
+_MEDIA_SOP_CLASS = Tag(0x0002, 0x0002)
+_TRANSFER_SYNTAX = Tag(0x0002, 0x0010)
+# Enough of a deflated data set to hold its head; a bound, because a few bytes can inflate to gigabytes.
+_DEFLATED_BYTES = 1 << 20
+_INFLATED_BYTES = 8 << 20
+_UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, RecursionError, OverflowError)
+
+
+@dataclass(frozen=True, slots=True)
+class InstanceHead:
+    """Where an instance belongs; ``series_description`` is for matching only and must not be logged."""
+
+    study_instance_uid: StudyInstanceUID
+    series_instance_uid: SeriesInstanceUID
+    sop_instance_uid: SOPInstanceUID
+    sop_class_uid: SOPClassUID
+    modality: str
+    series_description: str
+
+    @property
+    def is_mr_image(self) -> bool:
+        """Whether the instance holds MR images, so that it can open a study."""
+        return self.sop_class_uid in MR_IMAGE_SOP_CLASSES
+
+
+def read_head(path: Path) -> InstanceHead:
+    """Return the head of a DICOM file; reads a few kilobytes and never the pixels.
+
+    Raises
+    ------
+    PermanentError
+        ``not_dicom``, ``file_truncated`` (it ends before its Series Instance UID) or ``uid_invalid``.
+    """
+    with path.open("rb") as file:
+        return parse_head(file, lambda tag, _vr, _length: tag > _SERIES)
+
+
+def parse_head(file: BinaryIO, stop_when: StopWhen) -> InstanceHead:
+    """Return the head of an open DICOM file, reading until ``stop_when``; raise as :func:`read_head` does."""
+    try:
+        transfer_syntax = UID(_text(_read_meta(file), _TRANSFER_SYNTAX))
+        return _head_of(_read_dataset(file, transfer_syntax, stop_when))
+    except InvalidDicomError as error:
+        raise PermanentError(Reason.NOT_DICOM, "not a DICOM file: the prefix DICM is missing") from error
+    except (EOFError, struct.error, zlib.error) as error:
+        raise PermanentError(Reason.FILE_TRUNCATED, "the file ends inside its header; send it again") from error
+    except _UNREADABLE as error:
+        raise PermanentError(Reason.NOT_DICOM, f"the header cannot be parsed ({type(error).__name__})") from error
+
+
+def read_sop_class(path: Path) -> SOPClassUID:
+    """Return the SOP class that the file meta information of a stored instance names."""
+    with path.open("rb") as file:
+        return SOPClassUID(_text(_read_meta(file), _MEDIA_SOP_CLASS))
+
+
+def _read_meta(file: BinaryIO) -> Dataset:
+    """Return the file meta information and leave the file at the data set."""
+    read_preamble(file, force=False)
+    return read_dataset(file, False, True, stop_when=lambda tag, _vr, _length: tag.group != 2)
+
+
+def _read_dataset(file: BinaryIO, transfer_syntax: UID, stop_when: StopWhen) -> Dataset:
+    implicit, little = transfer_syntax.is_implicit_VR, transfer_syntax.is_little_endian
+    if transfer_syntax == DeflatedExplicitVRLittleEndian:
+        inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(_DEFLATED_BYTES), _INFLATED_BYTES)
+        # The positions that a caller's stop_when may look at are those of the file, so it is not asked here.
+        return read_dataset(BytesIO(inflated), False, True, stop_when=lambda t, _v, _l: t > _SERIES, specific_tags=[*_HEAD_TAGS])
+    return read_dataset(file, implicit, little, stop_when=stop_when, specific_tags=[*_HEAD_TAGS])
+
+
+def _head_of(dataset: Dataset) -> InstanceHead:
+    missing = [tag for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES) if tag not in dataset]
+    if missing:
+        raise PermanentError(Reason.FILE_TRUNCATED, f"the header lacks {', '.join(map(str, missing))}: damaged, or not an instance")
+    return InstanceHead(
+        study_instance_uid=StudyInstanceUID(parse_uid(_text(dataset, _STUDY))),
+        series_instance_uid=SeriesInstanceUID(parse_uid(_text(dataset, _SERIES))),
+        sop_instance_uid=SOPInstanceUID(parse_uid(_text(dataset, _SOP_INSTANCE))),
+        sop_class_uid=SOPClassUID(parse_uid(_text(dataset, _SOP_CLASS))),
+        modality=_text(dataset, _MODALITY),
+        series_description=_description(dataset),
+    )
+
+
+def _raw(dataset: Dataset, tag: BaseTag) -> bytes:
+    """Return the bytes of an element as they stand in the file: no conversion, so no warning about a bad value."""
+    element = dataset.get_item(tag)
+    if isinstance(element, RawDataElement):
+        return element.value or b""
+    return b"" if element is None else str(element.value).encode("utf-8")
+
+
+def _text(dataset: Dataset, tag: BaseTag) -> str:
+    return _raw(dataset, tag).decode("latin-1").strip(" \0")
+
+
+def _description(dataset: Dataset) -> str:
+    """Return SeriesDescription in its character set; one that is unknown is read as Latin-1."""
+    value = _raw(dataset, _SERIES_DESCRIPTION)
+    terms = [term.strip() for term in _text(dataset, _CHARACTER_SET).split("\\")]
+    if not all(term in python_encoding for term in terms):
+        return value.decode("latin-1").strip(" \0")
+    return decode_bytes(value, convert_encodings(terms), set()).strip(" \0")

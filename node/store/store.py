@@ -1,0 +1,217 @@
+"""The folder that holds what arrived and what we made.
+
+::
+
+    <root>/incoming/                                    files still being received
+    <root>/studies/<study>/<series>/<sop>.dcm           instances as they were sent
+    <root>/open/<study>                                 marks of studies that are still being received
+    <root>/results/<study>/<analysis>/                  result objects
+
+Everything lies on one file system, so a rename is atomic: a reader sees a whole instance or none.
+One fsync policy: the file is synchronised before its rename, and every folder that gained an entry after it. When
+``receive`` or ``mark_open`` returns, the entry survives a power cut.
+"""
+
+import errno
+import hashlib
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from node.domain.errors import ConfigError, PermanentError, Reason, TransientError
+from node.domain.identity import (
+    InstanceRef,
+    SeriesInstanceUID,
+    SOPInstanceUID,
+    StudyInstanceUID,
+    parse_uid,
+)
+from node.domain.study import ReceivedSeries, ReceivedStudy
+from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, read_sop_class
+
+_ANALYSIS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
+
+
+class Store:
+    """Instances, results and marks under one root; safe to use from several threads and processes."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.incoming = root / "incoming"
+        self._studies = root / "studies"
+        self._results = root / "results"
+        self._open = root / "open"
+        for folder in (self.incoming, self._studies, self._results, self._open):
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def receive(self, arrived: Path, head: InstanceHead) -> InstanceRef:
+        """Move a complete file from ``incoming`` to its place; an instance sent again replaces the earlier file.
+
+        Raises
+        ------
+        TransientError
+            ``disk_full``, or ``store_failed`` if the disk refuses for another reason.
+        """
+        with _translated("store an instance"):
+            folder = self._studies / parse_uid(head.study_instance_uid) / parse_uid(head.series_instance_uid)
+            _make_folder(folder)
+            path = folder / f"{parse_uid(head.sop_instance_uid)}.dcm"
+            _synchronise(arrived)
+            arrived.replace(path)
+            _synchronise(folder)
+        return InstanceRef(
+            head.study_instance_uid, head.series_instance_uid, head.sop_instance_uid, head.sop_class_uid, path
+        )
+
+    def study(self, study_instance_uid: StudyInstanceUID) -> ReceivedStudy:
+        """Return the series and instances of a study; reads only their file meta information.
+
+        Raises
+        ------
+        PermanentError
+            ``uid_invalid``, or ``no_usable_series`` if the store does not hold the study.
+        """
+        folder = self._study_folder(study_instance_uid)
+        series_folders = sorted(path for path in folder.iterdir() if path.is_dir()) if folder.is_dir() else []
+        if not series_folders:
+            raise PermanentError(Reason.NO_USABLE_SERIES, f"the store holds no study {study_instance_uid}; send it again")
+        return ReceivedStudy(study_instance_uid, tuple(_series(study_instance_uid, path) for path in series_folders))
+
+    def study_digest(self, study_instance_uid: StudyInstanceUID) -> str:
+        """Return SHA-256, hexadecimal, of the sorted SOP Instance UIDs of the MR images of a study.
+
+        Other objects do not count: our own results come back from a PACS that routes whole studies, and must not
+        make the study look new.
+        """
+        instances = [instance for series in self.study(study_instance_uid).all_series for instance in series.instances]
+        uids = sorted(i.sop_instance_uid for i in instances if i.sop_class_uid in MR_IMAGE_SOP_CLASSES)
+        return hashlib.sha256("\n".join(uids).encode("ascii")).hexdigest()
+
+    def study_uids(self) -> tuple[StudyInstanceUID, ...]:
+        """Return the studies that the store holds, sorted."""
+        return tuple(StudyInstanceUID(path.name) for path in sorted(self._studies.iterdir()) if path.is_dir())
+
+    def delete_study(self, study_instance_uid: StudyInstanceUID) -> None:
+        """Delete the instances, results and mark of a study; nothing happens if it is not there."""
+        uid = parse_uid(study_instance_uid)
+        with _translated("delete a study"):
+            for folder in (self._studies / uid, self._results / uid):
+                if folder.is_dir():
+                    shutil.rmtree(folder)
+            (self._open / uid).unlink(missing_ok=True)
+
+    def results_folder(self, study_instance_uid: StudyInstanceUID, analysis_id: str) -> Path:
+        """Return the folder for the results of one analysis; it is made if it is not there.
+
+        Raises
+        ------
+        PermanentError
+            ``uid_invalid`` if the study or the analysis id cannot name a folder.
+        """
+        if not _ANALYSIS_ID.fullmatch(analysis_id):
+            raise PermanentError(Reason.UID_INVALID, f"not an analysis id: {analysis_id[:80]!r}")
+        folder = self._results / parse_uid(study_instance_uid) / analysis_id
+        with _translated("make a results folder"):
+            _make_folder(folder)
+        return folder
+
+    def free_mb(self) -> float:
+        """Return the space that is left for us on the disk of the store, in megabytes (10^6 bytes)."""
+        return shutil.disk_usage(self.root).free / 1e6
+
+    def mark_open(self, study_instance_uid: StudyInstanceUID) -> None:
+        """Mark a study as still being received and set the time of its last arrival to now."""
+        mark = self._open / parse_uid(study_instance_uid)
+        with _translated("mark a study"):
+            try:
+                os.utime(mark)
+            except FileNotFoundError:
+                mark.touch()
+                _synchronise(self._open)
+
+    def remove_mark(self, study_instance_uid: StudyInstanceUID) -> None:
+        """Remove the mark of a study; nothing happens if there is none."""
+        with _translated("remove a mark"):
+            (self._open / parse_uid(study_instance_uid)).unlink(missing_ok=True)
+
+    def open_marks(self) -> dict[StudyInstanceUID, float]:
+        """Return the marked studies and when something of them last arrived, in seconds since the epoch."""
+        return {StudyInstanceUID(path.name): path.stat().st_mtime for path in sorted(self._open.iterdir())}
+
+    def sweep_incoming(self, before: float) -> int:
+        """Delete files of ``incoming`` that were not written since a time, and return how many.
+
+        They are left by peers that hang up inside an instance, or by a receiver that was killed.
+        """
+        swept = 0
+        for path in self.incoming.iterdir():
+            try:
+                if path.is_file() and path.stat().st_mtime < before:
+                    path.unlink()
+                    swept += 1
+            except FileNotFoundError:  # it was received at this moment
+                continue
+        return swept
+
+    def _study_folder(self, study_instance_uid: StudyInstanceUID) -> Path:
+        return self._studies / parse_uid(study_instance_uid)
+
+
+def open_store(uri: str) -> Store:
+    """Return the store at a URI (``file:PATH``), making its folders.
+
+    Raises
+    ------
+    ConfigError
+        ``config_invalid`` if the scheme is unknown or the folders cannot be made.
+    """
+    scheme, _, path = uri.partition(":")
+    if scheme != "file" or not path:
+        raise ConfigError(Reason.CONFIG_INVALID, f"store: {uri!r} is not a store; allowed: file:PATH")
+    root = Path(path.removeprefix("//"))
+    try:
+        return Store(root)
+    except OSError as error:
+        raise ConfigError(
+            Reason.CONFIG_INVALID, f"store: cannot make {error.filename}: {error.strerror}; choose a folder that we may write"
+        ) from error
+
+
+def _series(study_instance_uid: StudyInstanceUID, folder: Path) -> ReceivedSeries:
+    series_instance_uid = SeriesInstanceUID(folder.name)
+    instances = tuple(
+        InstanceRef(study_instance_uid, series_instance_uid, SOPInstanceUID(path.stem), read_sop_class(path), path)
+        for path in sorted(folder.glob("*.dcm"))
+    )
+    return ReceivedSeries(series_instance_uid, instances)
+
+
+def _make_folder(folder: Path) -> None:
+    """Make a folder and its parents, and synchronise each folder that gained one."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(exist_ok=True)
+    _synchronise(folder.parent)
+
+
+def _synchronise(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def _translated(action: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno in _NO_SPACE:
+            raise TransientError(Reason.DISK_FULL, f"cannot {action}: the disk of the store is full; free space") from error
+        raise TransientError(Reason.STORE_FAILED, f"cannot {action}: {error.strerror}; check the disk of the store") from error
