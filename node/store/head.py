@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
-from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_preamble
@@ -114,7 +113,9 @@ def _read_dataset(file: BinaryIO, transfer_syntax: UID, stop_when: StopWhen) -> 
 def _head_of(dataset: Dataset) -> InstanceHead:
     missing = [tag for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES) if tag not in dataset]
     if missing:
-        raise PermanentError(Reason.FILE_TRUNCATED, f"the header lacks {', '.join(map(str, missing))}: damaged, or not an instance")
+        raise PermanentError(
+            Reason.FILE_TRUNCATED, f"the header lacks {', '.join(map(str, missing))}: damaged, or not an instance"
+        )
     return InstanceHead(
         study_instance_uid=StudyInstanceUID(parse_uid(_text(dataset, _STUDY))),
         series_instance_uid=SeriesInstanceUID(parse_uid(_text(dataset, _SERIES))),
@@ -128,9 +129,8 @@ def _head_of(dataset: Dataset) -> InstanceHead:
 def _raw(dataset: Dataset, tag: BaseTag) -> bytes:
     """Return the bytes of an element as they stand in the file: no conversion, so no warning about a bad value."""
     element = dataset.get_item(tag)
-    if isinstance(element, RawDataElement):
-        return element.value or b""
-    return b"" if element is None else str(element.value).encode("utf-8")
+    value = None if element is None else element.value
+    return value if isinstance(value, bytes) else b""
 
 
 def _text(dataset: Dataset, tag: BaseTag) -> str:

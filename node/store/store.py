@@ -63,9 +63,7 @@ class Store:
             _synchronise(arrived)
             arrived.replace(path)
             _synchronise(folder)
-        return InstanceRef(
-            head.study_instance_uid, head.series_instance_uid, head.sop_instance_uid, head.sop_class_uid, path
-        )
+        return InstanceRef(head.study_instance_uid, head.series_instance_uid, head.sop_instance_uid, head.sop_class_uid, path)
 
     def study(self, study_instance_uid: StudyInstanceUID) -> ReceivedStudy:
         """Return the series and instances of a study; reads only their file meta information.

@@ -1,0 +1,71 @@
+"""What we accept: the one table of SOP classes and transfer syntaxes, also printed as our conformance statement.
+
+A PACS that routes whole studies must not meet a refused context, so every storage class is accepted; selection skips
+what is not for us. Of the transfer syntaxes that a peer offers for one context the first of our list is taken:
+native before lossless before lossy.
+"""
+
+from typing import Any
+
+from pydicom.uid import (
+    HTJ2K,
+    JPEG2000,
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    ImplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    RLELossless,
+)
+from pynetdicom import AllStoragePresentationContexts
+from pynetdicom.presentation import PresentationContext
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+TRANSFER_SYNTAXES: tuple[UID, ...] = (
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    DeflatedExplicitVRLittleEndian,
+    RLELossless,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+    JPEGLosslessSV1,
+    JPEGLossless,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEGLSNearLossless,
+    JPEG2000,
+    HTJ2K,
+    JPEGBaseline8Bit,
+    JPEGExtended12Bit,
+)
+VERIFICATION_TRANSFER_SYNTAXES: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+
+
+class AcceptedContext(PresentationContext):
+    """A context that is never changed, so that associations share it: copying the table for each costs 25 ms."""
+
+    def __deepcopy__(self, _memo: dict[int, Any]) -> "AcceptedContext":
+        return self
+
+
+def accepted_contexts() -> list[PresentationContext]:
+    """Return the presentation contexts that we accept as SCP: all storage classes, and verification."""
+    storage = [_context(context.abstract_syntax, TRANSFER_SYNTAXES) for context in AllStoragePresentationContexts]
+    return [*storage, _context(Verification, VERIFICATION_TRANSFER_SYNTAXES)]
+
+
+def _context(abstract_syntax: UID | None, transfer_syntaxes: tuple[UID, ...]) -> PresentationContext:
+    context = AcceptedContext()
+    context.abstract_syntax = abstract_syntax
+    context.transfer_syntax = list(transfer_syntaxes)
+    return context

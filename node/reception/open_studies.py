@@ -1,0 +1,94 @@
+"""The studies that are still being received, in memory and as marks that survive a crash."""
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from node.domain.identity import StudyInstanceUID
+from node.reception.completion import StudyAssembler
+from node.store import InstanceHead, Store
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Two clocks in seconds: one that only goes forward, and the time since the epoch that file times use."""
+
+    monotonic_s: Callable[[], float]
+    epoch_s: Callable[[], float]
+
+
+class OpenStudies:
+    """Notes arrivals and hands over complete studies without ever losing one.
+
+    A study is marked on disk before its instance is answered, and the mark goes only when the study was handed over
+    and did not open again meanwhile. After a crash every marked study is open again.
+    """
+
+    def __init__(self, assembler: StudyAssembler, store: Store, clock: Clock) -> None:
+        self._assembler = assembler
+        self._store = store
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def restore(self) -> int:
+        """Open the studies that were marked when the receiver last ended, and return how many."""
+        now_s, epoch_s = self._clock.monotonic_s(), self._clock.epoch_s()
+        marks = self._store.open_marks()
+        with self._lock:
+            for study_instance_uid, arrived_s in marks.items():
+                self._assembler.reopen(study_instance_uid, now_s - max(0.0, epoch_s - arrived_s))
+        return len(marks)
+
+    def note(self, head: InstanceHead) -> None:
+        """Note a stored instance; only MR images open a study or keep it open.
+
+        Results that come back to us are therefore stored and nothing else.
+
+        Raises
+        ------
+        TransientError
+            If the mark cannot be written; the instance must then not be acknowledged.
+        """
+        if not head.is_mr_image:
+            return
+        with self._lock:
+            self._store.mark_open(head.study_instance_uid)
+            self._assembler.note(
+                head.study_instance_uid, head.series_instance_uid, self._clock.monotonic_s(), head.series_description
+            )
+
+    def hand_over(self, on_complete: Callable[[StudyInstanceUID], None]) -> int:
+        """Call ``on_complete`` for each complete study and return how many were taken.
+
+        A study whose call fails stays open and is handed over again after the quiet time.
+        """
+        with self._lock:
+            due = self._assembler.due(self._clock.monotonic_s())
+        return sum(self._hand_over_one(study_instance_uid, on_complete) for study_instance_uid in due)
+
+    def seconds_to_next(self) -> float:
+        """Return how long nothing can become complete, in seconds."""
+        with self._lock:
+            next_s = self._assembler.next_due_s() - self._clock.monotonic_s()
+        return max(0.0, min(next_s, self._assembler.reaction_s))
+
+    def __len__(self) -> int:
+        with self._lock:
+            return len(self._assembler)
+
+    def _hand_over_one(self, study_instance_uid: StudyInstanceUID, on_complete: Callable[[StudyInstanceUID], None]) -> bool:
+        try:
+            on_complete(study_instance_uid)
+        except Exception:  # noqa: BLE001 - whatever the queue raises, the study stays open and reception goes on
+            _log.exception("study could not be queued, it stays open: %s", study_instance_uid)
+            with self._lock:
+                self._assembler.reopen(study_instance_uid, self._clock.monotonic_s())
+            return False
+        with self._lock:
+            if study_instance_uid not in self._assembler:
+                self._store.remove_mark(study_instance_uid)
+        _log.info("study completed: %s", study_instance_uid)
+        return True

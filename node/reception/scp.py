@@ -1,0 +1,195 @@
+"""Storage and Verification SCP: write, answer, notify. The scanner never waits.
+
+pynetdicom streams each data set to a file in ``incoming`` while it arrives, so memory does not grow with the size of an
+instance and its bytes are never decoded or changed. The handler reads the head of that file, moves it to its place
+and answers.
+"""
+
+import errno
+import logging
+import socket
+import tempfile
+import threading
+from time import monotonic
+from typing import cast
+
+from pydicom.dataset import Dataset
+from pynetdicom import AE, _config, evt
+from pynetdicom.dimse_primitives import C_STORE
+from pynetdicom.transport import ThreadedAssociationServer
+
+from node.config import ReceptionConfig
+from node.domain.errors import ConfigError, NodeError, Reason
+from node.reception.admission import LOCAL_LIMIT_EXCEEDED, DiskWatermark, StoreStatus, status_of
+from node.reception.contexts import accepted_contexts
+from node.reception.open_studies import OpenStudies
+from node.store import InstanceHead, Store, read_head
+
+_log = logging.getLogger(__name__)
+
+_ERROR_COMMENT_LENGTH = 64  # VR LO, PS3.5 section 6.2
+
+
+class StorageSCP:
+    """Accepts associations, stores what they send and notes it in ``open_studies``; one for each process.
+
+    One for each process, because pynetdicom's way of receiving and Python's folder for temporary files are settings
+    of the process.
+    """
+
+    def __init__(self, config: ReceptionConfig, store: Store, open_studies: OpenStudies) -> None:
+        self._config = config
+        self._store = store
+        self._open_studies = open_studies
+        self._watermark = DiskWatermark(config.minimum_free_disk_mb, store.free_mb)
+        self._entity = _application_entity(config)
+        self._server: ThreadedAssociationServer | None = None
+        self._stored_count = 0
+        self._count_lock = threading.Lock()
+
+    @property
+    def stored_count(self) -> int:
+        """How many instances were stored since the start."""
+        return self._stored_count
+
+    def start(self) -> int:
+        """Listen, and return the port.
+
+        Raises
+        ------
+        ConfigError
+            ``port_in_use``, or ``config_invalid`` if we may not or cannot listen there.
+        """
+        _receive_into_files(self._store)
+        address = (self._config.bind_address, self._config.port)
+        try:
+            self._server = self._entity.start_server(address, block=False, evt_handlers=self._event_handlers())
+        except OSError as error:
+            raise _cannot_listen(error, self._config) from error
+        assert self._server is not None  # noqa: S101 - a server that does not block is returned
+        return int(self._server.server_address[1])
+
+    def stop(self, grace_s: float) -> None:
+        """Stop listening, let running associations finish for a bounded time, and abort what is left."""
+        if self._server is None:
+            return
+        associations = self._server.active_associations
+        self._server.shutdown()
+        deadline = monotonic() + grace_s
+        for association in associations:
+            association.join(max(0.0, deadline - monotonic()))
+        self._entity.shutdown()
+        self._server = None
+
+    def _event_handlers(self) -> list[evt.EventHandlerType]:
+        return [
+            (evt.EVT_CONN_OPEN, _send_without_delay),
+            (evt.EVT_REQUESTED, self._on_requested),
+            (evt.EVT_ACCEPTED, _on_accepted),
+            (evt.EVT_REJECTED, _on_rejected),
+            (evt.EVT_ABORTED, _on_aborted),
+            (evt.EVT_C_STORE, self._on_store),
+            (evt.EVT_C_ECHO, _on_echo),
+        ]
+
+    def _on_requested(self, event: evt.Event) -> None:
+        """Reject an association while the disk is below its watermark."""
+        if self._watermark.admits_association():
+            return
+        _log.warning("association rejected, free disk is below minimum_free_disk_mb: calling AE %s", _calling(event))
+        rejection = LOCAL_LIMIT_EXCEEDED
+        event.assoc.acse.send_reject(rejection.result, rejection.source, rejection.diagnostic)
+        event.assoc.kill()
+
+    def _on_store(self, event: evt.Event) -> Dataset:
+        """Store one instance and return its status."""
+        try:
+            self._watermark.require_room()
+            head = read_head(event.dataset_path)
+            if not _is_announced(event, head):
+                return _answer(StoreStatus.MISMATCH, "SOP class or instance UID is not that of the request")
+            self._store.receive(event.dataset_path, head)
+            self._open_studies.note(head)
+        except NodeError as error:
+            _log.warning("instance refused from calling AE %s: %s", _calling(event), error)
+            return _answer(status_of(error), error.message)
+        with self._count_lock:
+            self._stored_count += 1
+        return _answer(StoreStatus.SUCCESS)
+
+
+def _application_entity(config: ReceptionConfig) -> AE:
+    entity = AE(ae_title=config.ae_title)
+    entity.supported_contexts = accepted_contexts()
+    entity.require_called_aet = config.require_called_ae_title
+    entity.require_calling_aet = list(config.allowed_calling_ae_titles)
+    entity.maximum_associations = config.maximum_associations
+    entity.maximum_pdu_size = config.maximum_pdu_bytes
+    entity.acse_timeout = config.association_timeout_s
+    entity.dimse_timeout = config.idle_timeout_s
+    entity.network_timeout = config.idle_timeout_s
+    return entity
+
+
+def _receive_into_files(store: Store) -> None:
+    """Make pynetdicom stream data sets into ``incoming``: the only place that changes settings of the process.
+
+    Its own logging of each PDU is turned off as well: it costs time and is of no use to an administrator.
+    """
+    _config.STORE_RECV_CHUNKED_DATASET = True
+    _config.LOG_HANDLER_LEVEL = "none"
+    tempfile.tempdir = str(store.incoming)
+
+
+def _cannot_listen(error: OSError, config: ReceptionConfig) -> ConfigError:
+    where = f"{config.bind_address}:{config.port}"
+    if error.errno == errno.EADDRINUSE:
+        hint = "another program, or another receiver, listens there; stop it or choose another reception.port"
+        return ConfigError(Reason.PORT_IN_USE, f"reception: cannot listen on {where}: {hint}")
+    if error.errno == errno.EACCES:
+        hint = "ports below 1024 need a privilege; choose another reception.port, for example 11112"
+        return ConfigError(Reason.CONFIG_INVALID, f"reception: cannot listen on {where}: {hint}")
+    return ConfigError(Reason.CONFIG_INVALID, f"reception: cannot listen on {where}: {error.strerror}; check bind_address")
+
+
+def _is_announced(event: evt.Event, head: InstanceHead) -> bool:
+    """Return whether the data set is the instance that the request names."""
+    request = cast(C_STORE, event.request)
+    return (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)) == (head.sop_class_uid, head.sop_instance_uid)
+
+
+def _answer(status: StoreStatus, comment: str = "") -> Dataset:
+    answer = Dataset()
+    answer.Status = int(status)
+    if comment:
+        answer.ErrorComment = comment.encode("ascii", "replace").decode("ascii").replace("\\", "/")[:_ERROR_COMMENT_LENGTH]
+    return answer
+
+
+def _send_without_delay(event: evt.Event) -> None:
+    """Turn off Nagle's algorithm: with delayed acknowledgement it costs 40 ms for each instance."""
+    transport = event.assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _calling(event: evt.Event) -> str:
+    primitive = event.assoc.requestor.primitive
+    return str(primitive.calling_ae_title).strip() if primitive is not None else "unknown"
+
+
+def _on_accepted(event: evt.Event) -> None:
+    _log.info("association accepted: calling AE %s", _calling(event))
+
+
+def _on_rejected(event: evt.Event) -> None:
+    _log.warning("association rejected: calling AE %s; check the AE titles and maximum_associations", _calling(event))
+
+
+def _on_aborted(event: evt.Event) -> None:
+    _log.warning("association aborted: calling AE %s", _calling(event))
+
+
+def _on_echo(event: evt.Event) -> int:
+    _log.info("C-ECHO answered: calling AE %s", _calling(event))
+    return int(StoreStatus.SUCCESS)
