@@ -1,0 +1,172 @@
+"""One association with a peer, from request to release; the peer's refusals become our errors."""
+
+import logging
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.errors import InvalidDicomError
+from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
+from pynetdicom.presentation import PresentationContext
+
+from node.config import DestinationConfig
+from node.delivery.contexts import NATIVE, Encoding
+from node.domain.errors import PermanentError, Reason, TransientError
+
+_log = logging.getLogger(__name__)
+
+_MAXIMUM_PDU_BYTES = 131072
+_MESSAGE_IDS = 65535
+_OUT_OF_RESOURCES = 0xA700  # and the codes A7xx, PS3.4 table B.2-1
+# A-ASSOCIATE-RJ, PS3.8 table 9-21: result 1 is permanent; of source 1 (service user) these reasons name a title.
+_REJECTED_PERMANENTLY = 1
+_SERVICE_USER = 1
+_AE_TITLE_REASONS = {3: "our AE title is not registered there", 7: "it does not answer to this AE title"}
+
+
+@contextmanager
+def open_association(
+    destination: DestinationConfig, calling_ae_title: str, contexts: Sequence[PresentationContext]
+) -> Iterator[Association]:
+    """Return an established association; it is released at the end, or aborted after an error.
+
+    Raises
+    ------
+    TransientError
+        ``peer_unreachable`` or ``peer_rejected``: an administrator of the peer can change it, so it is tried again.
+    PermanentError
+        ``sop_class_refused`` if the peer accepts none of the contexts.
+    """
+    _stream_files()
+    rejections: list[tuple[int, int, int]] = []
+    association = _application_entity(destination, calling_ae_title).associate(
+        destination.host,
+        destination.port,
+        contexts=list(contexts),
+        ae_title=destination.ae_title,
+        max_pdu=_MAXIMUM_PDU_BYTES,
+        evt_handlers=[(evt.EVT_CONN_OPEN, _send_without_delay), (evt.EVT_REJECTED, _keep_rejection, [rejections])],
+    )
+    if not association.is_established:
+        raise _not_established(destination, association, rejections)
+    try:
+        yield association
+    except BaseException:
+        if association.is_established:
+            association.abort()
+        raise
+    association.release()
+
+
+def accepted_encodings(association: Association) -> tuple[Encoding, ...]:
+    """Return the SOP classes and transfer syntaxes that the peer accepted."""
+    return tuple((str(cx.abstract_syntax), str(cx.transfer_syntax[0])) for cx in association.accepted_contexts)
+
+
+def store_file(association: Association, destination: DestinationConfig, path: Path, encoding: Encoding, number: int) -> Dataset:
+    """Return the C-STORE answer to a file, the ``number``-th of its association; it is empty if none came.
+
+    The file is streamed as it is. Where the peer took its SOP class in the other native encoding only, it is
+    converted, which changes no value.
+
+    Raises
+    ------
+    TransientError
+        ``peer_unreachable`` if the peer hung up before.
+    PermanentError
+        ``not_dicom`` if the file cannot be read.
+    """
+    try:
+        source = path if encoding in accepted_encodings(association) else dcmread(path)
+        return association.send_c_store(source, msg_id=1 + number % _MESSAGE_IDS)
+    except RuntimeError as error:  # what pynetdicom raises when the association is gone
+        raise lost_connection(destination) from error
+    except (OSError, AttributeError, ValueError, InvalidDicomError) as error:
+        raise PermanentError(Reason.NOT_DICOM, f"the file to send cannot be read ({type(error).__name__})") from error
+
+
+def status_of(answer: Dataset, destination: DestinationConfig) -> int:
+    """Return the status of a C-STORE answer.
+
+    Raises
+    ------
+    TransientError
+        ``peer_unreachable`` if none came, ``peer_out_of_resources`` if the peer has no room.
+    """
+    if "Status" not in answer:
+        raise lost_connection(destination)
+    status = int(answer.Status)
+    if status & 0xFF00 == _OUT_OF_RESOURCES:
+        message = f"{destination.name} is out of resources (status 0x{status:04X}); free space there"
+        raise TransientError(Reason.PEER_OUT_OF_RESOURCES, message)
+    return status
+
+
+def can_store(association: Association, encoding: Encoding) -> bool:
+    """Return whether the peer accepted an encoding, or one to which it can be converted."""
+    sop_class, transfer_syntax = encoding
+    accepted = accepted_encodings(association)
+    native = {str(uid) for uid in NATIVE}
+    convertible = transfer_syntax in native and any((sop_class, other) in accepted for other in native)
+    return encoding in accepted or convertible
+
+
+def lost_connection(destination: DestinationConfig) -> TransientError:
+    """Return the error for a peer that hung up or did not answer in time."""
+    return TransientError(
+        Reason.PEER_UNREACHABLE,
+        f"{_address(destination)} closed the association or did not answer within {destination.timeout_s:g} s",
+    )
+
+
+def _application_entity(destination: DestinationConfig, calling_ae_title: str) -> AE:
+    entity = AE(ae_title=destination.calling_ae_title or calling_ae_title)
+    entity.connection_timeout = destination.timeout_s
+    entity.acse_timeout = destination.timeout_s
+    entity.dimse_timeout = destination.timeout_s
+    entity.network_timeout = destination.timeout_s
+    return entity
+
+
+def _stream_files() -> None:
+    """Make pynetdicom send files without loading them: the only place of this stage that changes its settings."""
+    _config.STORE_SEND_CHUNKED_DATASET = True
+    _config.LOG_HANDLER_LEVEL = "none"
+
+
+def _send_without_delay(event: evt.Event) -> None:
+    """Turn off Nagle's algorithm: with delayed acknowledgement it costs 40 ms for each instance."""
+    transport = event.assoc.dul.socket
+    if transport is not None and transport.socket is not None:
+        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _keep_rejection(event: evt.Event, rejections: list[tuple[int, int, int]]) -> None:
+    primitive = event.assoc.acceptor.primitive
+    if primitive is not None:
+        rejections.append((primitive.result or 0, primitive.result_source or 0, primitive.diagnostic or 0))
+
+
+def _not_established(
+    destination: DestinationConfig, association: Association, rejections: list[tuple[int, int, int]]
+) -> TransientError | PermanentError:
+    peer = _address(destination)
+    if association.rejected_contexts:
+        return PermanentError(Reason.SOP_CLASS_REFUSED, f"{peer} accepts none of the SOP classes that we offer")
+    if not rejections:
+        hint = "check host, port, the network and that the peer runs"
+        return TransientError(Reason.PEER_UNREACHABLE, f"cannot open an association with {peer}; {hint}")
+    result, source, diagnostic = rejections[0]
+    kind = "permanently" if result == _REJECTED_PERMANENTLY else "for now"
+    why = _AE_TITLE_REASONS.get(diagnostic) if source == _SERVICE_USER else None
+    why = why or f"source {source}, reason {diagnostic}"
+    called_as = association.requestor.ae_title
+    return TransientError(Reason.PEER_REJECTED, f"{peer} rejected the association {kind}: {why}; we call as {called_as}")
+
+
+def _address(destination: DestinationConfig) -> str:
+    return f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"

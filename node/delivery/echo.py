@@ -1,0 +1,51 @@
+"""Verification SCU: whether the peer answers, and what it would take from us."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from time import perf_counter
+
+from pydicom.uid import UID
+from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+
+from node.config import DestinationConfig
+from node.delivery.association import accepted_encodings, lost_connection, open_association
+from node.delivery.contexts import NATIVE, RESULT_SOP_CLASSES, contexts_for
+
+
+@dataclass(frozen=True, slots=True)
+class EchoReport:
+    """The answer to a C-ECHO.
+
+    Parameters
+    ----------
+    ms
+        Time of the C-ECHO alone, without negotiation, in milliseconds.
+    accepted
+        For each result SOP class, by name, the transfer syntaxes that the peer accepted; empty if it refused.
+    """
+
+    ms: float
+    accepted: Mapping[str, tuple[str, ...]]
+
+
+def echo(destination: DestinationConfig, calling_ae_title: str) -> EchoReport:
+    """Send a C-ECHO and return how long it took and which of our result classes the peer accepts.
+
+    Raises
+    ------
+    TransientError
+        ``peer_unreachable`` or ``peer_rejected``.
+    """
+    encodings = [(str(sop_class), str(NATIVE[0])) for sop_class in (Verification, *RESULT_SOP_CLASSES)]
+    with open_association(destination, calling_ae_title, contexts_for(encodings)) as association:
+        accepted = accepted_encodings(association)
+        started_s = perf_counter()
+        answer = association.send_c_echo()
+        ms = (perf_counter() - started_s) * 1e3
+        if "Status" not in answer:
+            raise lost_connection(destination)
+    by_class = {
+        sop_class.name: tuple(UID(syntax).name for accepted_class, syntax in accepted if accepted_class == sop_class)
+        for sop_class in RESULT_SOP_CLASSES
+    }
+    return EchoReport(ms, by_class)

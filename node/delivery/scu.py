@@ -1,0 +1,96 @@
+"""Storage SCU for our results: one association, object by object."""
+
+import logging
+from collections.abc import Sequence
+
+from pydicom.uid import UID
+from pynetdicom.association import Association
+
+from node.config import DestinationConfig
+from node.delivery.association import can_store, open_association, status_of, store_file
+from node.delivery.contexts import Encoding, proposed_contexts, with_fallbacks
+from node.delivery.receipt import Receipt, RefusedObject, StoredObject
+from node.domain.errors import PermanentError, Reason
+from node.domain.report import ReportObject
+
+_log = logging.getLogger(__name__)
+
+# C-STORE statuses, PS3.4 table B.2-1 and PS3.7 annex C.
+_DUPLICATE_SOP_INSTANCE = 0x0111
+_SOP_CLASS_NOT_SUPPORTED = 0x0122
+
+
+def deliver_objects(destination: DestinationConfig, calling_ae_title: str, objects: Sequence[ReportObject]) -> Receipt:
+    """Store objects at a peer over one association.
+
+    Where the peer does not take the SOP class of an object, its fallbacks are sent instead. What it refuses is in the
+    receipt; the others are sent all the same. An object that the peer already holds counts as stored.
+
+    Raises
+    ------
+    TransientError
+        ``peer_unreachable``, ``peer_rejected`` or ``peer_out_of_resources``. Some objects may have been stored; sending
+        all of them again does no harm, because an object has the same UIDs and bytes each time.
+    """
+    if not objects:
+        return Receipt((), ())
+    try:
+        with open_association(destination, calling_ae_title, proposed_contexts(objects)) as association:
+            outcomes = [_deliver_one(association, destination, item, number) for number, item in enumerate(objects)]
+    except PermanentError as error:
+        outcomes = [RefusedObject(item, error.reason, error.message) for item in objects]
+    receipt = Receipt(
+        tuple(outcome for outcome in outcomes if isinstance(outcome, StoredObject)),
+        tuple(outcome for outcome in outcomes if isinstance(outcome, RefusedObject)),
+    )
+    _log.info("delivered to %s: %d stored, %d refused", destination.name, len(receipt.stored), len(receipt.refused))
+    return receipt
+
+
+def _deliver_one(
+    association: Association, destination: DestinationConfig, requested: ReportObject, number: int
+) -> StoredObject | RefusedObject:
+    """Send an object, or the first of its fallbacks that the peer takes."""
+    refusal = RefusedObject(requested, Reason.SOP_CLASS_REFUSED, f"{destination.name} does not accept {_names(requested)}")
+    for candidate in with_fallbacks(requested):
+        if not can_store(association, _encoding(candidate)):
+            continue
+        outcome = _send(association, destination, StoredObject(requested, candidate, 0), number)
+        if isinstance(outcome, StoredObject):
+            return outcome
+        refusal = outcome
+        if refusal.reason is not Reason.SOP_CLASS_REFUSED:
+            break
+    _log.warning("object refused: %s", refusal.message)
+    return refusal
+
+
+def _send(
+    association: Association, destination: DestinationConfig, intended: StoredObject, number: int
+) -> StoredObject | RefusedObject:
+    """Send the object that is intended for another and return what became of it."""
+    sent, requested = intended.sent, intended.requested
+    try:
+        answer = store_file(association, destination, sent.instance.path, _encoding(sent), number)
+    except PermanentError as error:
+        return RefusedObject(requested, error.reason, error.message)
+    status = status_of(answer, destination)
+    if is_stored(status):
+        return StoredObject(requested, sent, status)
+    reason = Reason.SOP_CLASS_REFUSED if status == _SOP_CLASS_NOT_SUPPORTED else Reason.STORE_FAILED
+    message = f"{destination.name} answered status 0x{status:04X} to {sent.kind} {sent.instance.sop_instance_uid}"
+    return RefusedObject(requested, reason, message)
+
+
+def _encoding(candidate: ReportObject) -> Encoding:
+    return str(candidate.instance.sop_class_uid), candidate.transfer_syntax_uid
+
+
+def is_stored(status: int) -> bool:
+    """Return whether a status says that the peer holds the object: success, a warning, or that it was there before."""
+    is_warning = status & 0xF000 == 0xB000 or status == 0x0001
+    return status == 0x0000 or is_warning or status == _DUPLICATE_SOP_INSTANCE
+
+
+def _names(requested: ReportObject) -> str:
+    return ", nor ".join(UID(candidate.instance.sop_class_uid).name for candidate in with_fallbacks(requested))
