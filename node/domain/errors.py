@@ -38,6 +38,10 @@ class Reason(StrEnum):
     ALREADY_RUNNING = "already_running"
     CANCELLED = "cancelled"
     INTERNAL_ERROR = "internal_error"
+    PROCESS_ENDED = "process_ended"
+    STUDY_UNKNOWN = "study_unknown"
+    NOTHING_TO_RETRY = "nothing_to_retry"
+    DESTINATION_UNKNOWN = "destination_unknown"
 
     # reception
     UID_INVALID = "uid_invalid"
@@ -74,6 +78,7 @@ class Reason(StrEnum):
     PATIENT_MIXED = "patient_mixed"
     CHARACTER_SET_UNSUPPORTED = "character_set_unsupported"
     PREFERRED_OTHER_SERIES = "preferred_other_series"
+    EXCLUDED_BY_CONFIG = "excluded_by_config"
 
     # loading
     PIXELS_UNDECODABLE = "pixels_undecodable"

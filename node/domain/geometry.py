@@ -14,6 +14,11 @@ import numpy.typing as npt
 
 Points = npt.NDArray[np.float64]
 
+#: Patient directions as LPS unit vectors.
+LEFT = (1.0, 0.0, 0.0)
+POSTERIOR = (0.0, 1.0, 0.0)
+SUPERIOR = (0.0, 0.0, 1.0)
+
 # Largest departure from unit length or a right angle that is still rounding in a text header (VR DS).
 _DIRECTION_TOLERANCE = 1e-3
 
@@ -116,12 +121,28 @@ class ImagePlane:
         inside = (pixels >= -0.5) & (pixels <= np.array([self.rows, self.columns]) - 0.5)
         return np.asarray(inside.all(axis=-1))
 
-    def direction_to_pixels(self, direction: npt.ArrayLike) -> Points:
-        """Return how (row, column) change for a patient vector of 1 mm, shape (..., 2), the part across the slice dropped."""
+    def to_plane_mm(self, pixels: npt.ArrayLike) -> Points:
+        """Return in-plane millimetres (down, across) of pixel points (row, column), shape (..., 2) each."""
+        return np.asarray(np.asarray(pixels, dtype=np.float64) * np.asarray(self.spacing))
+
+    def from_plane_mm(self, points_mm: npt.ArrayLike) -> Points:
+        """Return pixel points (row, column) of in-plane millimetres (down, across), shape (..., 2) each."""
+        return np.asarray(np.asarray(points_mm, dtype=np.float64) / np.asarray(self.spacing))
+
+    def direction_in_plane(self, direction: npt.ArrayLike) -> Points:
+        """Return the in-plane part (down, across) of a patient direction, shape (3,), as a unit vector, shape (2,).
+
+        Raises
+        ------
+        ValueError
+            If the direction is perpendicular to the slice.
+        """
         direction = np.asarray(direction, dtype=np.float64)
-        return np.stack(
-            [direction @ self.along_column / self.spacing.row_mm, direction @ self.along_row / self.spacing.column_mm], axis=-1
-        )
+        in_plane = np.array([direction @ self.along_column, direction @ self.along_row])
+        length = float(np.linalg.norm(in_plane))
+        if length < _DIRECTION_TOLERANCE:
+            raise ValueError("the direction is perpendicular to the slice")
+        return in_plane / length
 
     def length_mm(self, start: npt.ArrayLike, end: npt.ArrayLike) -> Points:
         """Return the distance in mm between pixel points of this slice, shape (..., 2) each, shape (...)."""

@@ -1,0 +1,53 @@
+"""Predictions of one study in, measurements out."""
+
+from collections.abc import Mapping
+
+from node.config import MeasurementConfig
+from node.domain.analysis import SegmentedSeries
+from node.domain.errors import Finding, Reason, Severity
+from node.domain.measurement import AxialMeasurements, Measurements, SagittalMeasurements
+from node.domain.prediction import Keypoints, ModelIdentity
+from node.domain.study import SeriesRole
+from node.measurement.axial_series import SagittalFrame, measure_axial
+from node.measurement.sagittal import measure_sagittal, sagittal_layers
+
+
+def measure_study(
+    series_by_role: Mapping[SeriesRole, SegmentedSeries], keypoints: Keypoints, config: MeasurementConfig
+) -> Measurements:
+    """Return the measurements of a study.
+
+    Parameters
+    ----------
+    series_by_role
+        The sagittal series and, if there is one, the axial series, with their masks.
+    keypoints
+        Corners on the decisive sagittal slice.
+    """
+    sagittal_series = series_by_role[SeriesRole.SAGITTAL_T2]
+    sagittal = measure_sagittal(sagittal_series.volume, sagittal_series.masks, keypoints, config)
+    axial, findings = _axial(series_by_role, sagittal, config)
+    return Measurements(sagittal, axial, _models(series_by_role, keypoints), (*sagittal.findings, *findings))
+
+
+def _axial(
+    series_by_role: Mapping[SeriesRole, SegmentedSeries], sagittal: SagittalMeasurements, config: MeasurementConfig
+) -> tuple[AxialMeasurements | None, tuple[Finding, ...]]:
+    axial_series = series_by_role.get(SeriesRole.AXIAL_T2)
+    if axial_series is None:
+        text = "the study has no usable axial T2 series: transverse area and compression ratio are withheld"
+        return None, (Finding(Reason.NO_AXIAL_T2, Severity.WITHHOLD, text),)
+    sagittal_volume = series_by_role[SeriesRole.SAGITTAL_T2].volume
+    if axial_series.volume.frame_of_reference_uid != sagittal_volume.frame_of_reference_uid:
+        measured = measure_axial(axial_series.volume, axial_series.masks, None, None, config)
+        text = "the sagittal and the axial series do not share a frame of reference: no axial slice can be given a level"
+        return measured, (Finding(Reason.FRAME_OF_REFERENCE_DIFFERS, Severity.WITHHOLD, text),)
+    plane = sagittal_volume.planes[sagittal.slice_index]
+    frame = SagittalFrame(sagittal_layers(sagittal.keypoints, plane, config), plane)
+    measured = measure_axial(axial_series.volume, axial_series.masks, sagittal, frame, config)
+    return measured, measured.findings
+
+
+def _models(series_by_role: Mapping[SeriesRole, SegmentedSeries], keypoints: Keypoints) -> tuple[ModelIdentity, ...]:
+    identities = [series.masks.model for series in series_by_role.values()]
+    return tuple(dict.fromkeys([*identities, keypoints.model]))

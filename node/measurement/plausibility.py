@@ -1,0 +1,180 @@
+"""The plausibility gate of the sagittal plane: what speaks against corners, masks and levels."""
+
+from collections.abc import Mapping
+from itertools import pairwise
+
+import cv2
+import numpy as np
+import numpy.typing as npt
+
+from node.config import MeasurementConfig
+from node.domain.anatomy import CORNERS, LANDMARKS, LEVELS, VERTEBRAE, Corner, Landmark, Level, Structure, Vertebra
+from node.domain.errors import Finding, Reason, Severity
+from node.domain.geometry import POSTERIOR, SUPERIOR, ImagePlane
+from node.domain.prediction import Keypoint
+from node.measurement.borders import Borders
+
+# Vertebral bodies C3 to C7 of adults: height 10 to 18 mm, depth 13 to 21 mm; taken wide, so that only an error falls outside.
+_BODY_HEIGHT_MM = (5.0, 28.0)
+_BODY_DEPTH_MM = (8.0, 32.0)
+_DISC_HEIGHT_MM = (-1.0, 14.0)
+# A second piece of cord smaller than this is noise; a larger one is a broken mask.
+_NOISE_AREA_MM2 = 15.0
+# The cord border may leave the canal border by this much before the two masks contradict each other.
+_OUTSIDE_FLAG_MM = 0.5
+_OUTSIDE_WITHHOLD_MM = 1.5
+_CERTAINTY_FLAG = 0.8
+
+
+def sound_keypoints(
+    by_landmark: Mapping[Landmark, Keypoint], plane: ImagePlane, config: MeasurementConfig
+) -> tuple[dict[Landmark, Keypoint], dict[Level, tuple[Finding, ...]]]:
+    """Return the corners that can be used, and by level what was found wrong with the others.
+
+    Corners of low confidence, and all corners of a vertebra whose shape or place is impossible, are left out.
+    """
+    findings: dict[Level, list[Finding]] = {level: [] for level in LEVELS}
+    sound = {landmark: by_landmark[landmark] for landmark in LANDMARKS if landmark in by_landmark}
+    for landmark in LANDMARKS:
+        _judge_confidence(landmark, sound, findings, config)
+    for vertebra in VERTEBRAE:
+        wrong = _shape_findings(vertebra, sound, plane)
+        if wrong:
+            for corner in CORNERS:
+                sound.pop(Landmark(vertebra, corner), None)
+            _add(findings, vertebra, wrong)
+    for upper, lower in pairwise(VERTEBRAE):
+        wrong = _order_findings(upper, lower, sound, plane)
+        _add(findings, upper, wrong)
+        _add(findings, lower, wrong)
+    return sound, {level: tuple(dict.fromkeys(found)) for level, found in findings.items() if found}
+
+
+def _add(findings: dict[Level, list[Finding]], vertebra: Vertebra, wrong: list[Finding]) -> None:
+    """Attach findings to a vertebra and to the discs beside it."""
+    order = Level(vertebra.value).order
+    for level in LEVELS[max(0, order - 1) : order + 2]:
+        findings[level] += wrong
+
+
+def _judge_confidence(
+    landmark: Landmark, sound: dict[Landmark, Keypoint], findings: dict[Level, list[Finding]], config: MeasurementConfig
+) -> None:
+    name = f"{landmark.vertebra} {landmark.corner.value.replace('_', ' ')} corner"
+    keypoint = sound.get(landmark)
+    # Only posterior corners cut the layers; an anterior corner alone takes no level away.
+    is_posterior = landmark.corner in (Corner.POSTERIOR_SUPERIOR, Corner.POSTERIOR_INFERIOR)
+    gone = Severity.WITHHOLD if is_posterior else Severity.FLAG
+    if keypoint is None:
+        _add(findings, landmark.vertebra, [Finding(Reason.LEVEL_MISSING, gone, f"the {name} was not found")])
+    elif keypoint.confidence < config.minimum_keypoint_confidence:
+        del sound[landmark]
+        text = f"the {name} has confidence {keypoint.confidence:.2f}, below {config.minimum_keypoint_confidence:g}"
+        _add(findings, landmark.vertebra, [Finding(Reason.KEYPOINT_CONFIDENCE_LOW, gone, text)])
+    elif keypoint.confidence < config.flag_keypoint_confidence:
+        text = f"the {name} has confidence {keypoint.confidence:.2f}, below {config.flag_keypoint_confidence:g}"
+        _add(findings, landmark.vertebra, [Finding(Reason.KEYPOINT_CONFIDENCE_LOW, Severity.FLAG, text)])
+
+
+def _shape_findings(vertebra: Vertebra, sound: Mapping[Landmark, Keypoint], plane: ImagePlane) -> list[Finding]:
+    """Return what is impossible about the corners of one vertebra that are present."""
+    superior, posterior = plane.direction_in_plane(SUPERIOR), plane.direction_in_plane(POSTERIOR)
+    at = {corner: plane.to_plane_mm(sound[mark].point) for corner in CORNERS if (mark := Landmark(vertebra, corner)) in sound}
+    checks = (
+        (Corner.ANTERIOR_SUPERIOR, Corner.ANTERIOR_INFERIOR, superior, _BODY_HEIGHT_MM, "anterior height"),
+        (Corner.POSTERIOR_SUPERIOR, Corner.POSTERIOR_INFERIOR, superior, _BODY_HEIGHT_MM, "posterior height"),
+        (Corner.POSTERIOR_SUPERIOR, Corner.ANTERIOR_SUPERIOR, posterior, _BODY_DEPTH_MM, "upper depth"),
+        (Corner.POSTERIOR_INFERIOR, Corner.ANTERIOR_INFERIOR, posterior, _BODY_DEPTH_MM, "lower depth"),
+    )
+    wrong: list[Finding] = []
+    for first, second, direction, (lowest, highest), name in checks:
+        if first not in at or second not in at:
+            continue
+        difference = at[first] - at[second]
+        if difference @ direction <= 0:
+            text = f"the corners of {vertebra} are not in anatomical order ({name})"
+            wrong.append(Finding(Reason.CORNERS_OUT_OF_ORDER, Severity.WITHHOLD, text))
+        elif not lowest <= (length := float(np.linalg.norm(difference))) <= highest:
+            text = f"{vertebra} {name} of {length:.1f} mm is outside {lowest:g} to {highest:g} mm"
+            wrong.append(Finding(Reason.VERTEBRA_SIZE_IMPLAUSIBLE, Severity.WITHHOLD, text))
+    return wrong
+
+
+def _order_findings(upper: Vertebra, lower: Vertebra, sound: Mapping[Landmark, Keypoint], plane: ImagePlane) -> list[Finding]:
+    """Return what is impossible between two neighbouring vertebrae: the lower must lie under the upper, a disc apart."""
+    superior = plane.direction_in_plane(SUPERIOR)
+    wrong: list[Finding] = []
+    for above, below in (
+        (Corner.POSTERIOR_INFERIOR, Corner.POSTERIOR_SUPERIOR),
+        (Corner.ANTERIOR_INFERIOR, Corner.ANTERIOR_SUPERIOR),
+    ):
+        first, second = sound.get(Landmark(upper, above)), sound.get(Landmark(lower, below))
+        if first is None or second is None:
+            continue
+        apart_mm = float((plane.to_plane_mm(first.point) - plane.to_plane_mm(second.point)) @ superior)
+        if not _DISC_HEIGHT_MM[0] <= apart_mm <= _DISC_HEIGHT_MM[1]:
+            text = f"{upper} and {lower} are {apart_mm:.1f} mm apart, outside {_DISC_HEIGHT_MM[0]:g} to {_DISC_HEIGHT_MM[1]:g} mm"
+            wrong.append(Finding(Reason.CORNERS_OUT_OF_ORDER, Severity.WITHHOLD, text))
+    return wrong
+
+
+def cord_level_findings(cord: Borders, canal: Borders) -> dict[Level, tuple[Finding, ...]]:
+    """Return by level what speaks against the cord: outside the canal, in pieces, or uncertain."""
+    outside_mm = np.fmax(canal.anterior_mm - cord.anterior_mm, cord.posterior_mm - canal.posterior_mm)
+    found: dict[Level, tuple[Finding, ...]] = {}
+    for level in LEVELS:
+        layers = cord.layers.of(level)
+        if layers.size == 0:
+            continue
+        wrong = [
+            *_outside(level, outside_mm[layers]),
+            *_pieces(level, cord.runs[layers]),
+            *_uncertain(level, cord.certainty[layers]),
+        ]
+        if wrong:
+            found[level] = tuple(wrong)
+    return found
+
+
+def _outside(level: Level, outside_mm: npt.NDArray[np.float64]) -> list[Finding]:
+    worst_mm = float(np.nanmax(outside_mm)) if np.isfinite(outside_mm).any() else 0.0
+    if worst_mm <= _OUTSIDE_FLAG_MM:
+        return []
+    severity = Severity.WITHHOLD if worst_mm > _OUTSIDE_WITHHOLD_MM else Severity.FLAG
+    return [Finding(Reason.CORD_OUTSIDE_CANAL, severity, f"the cord leaves the canal by {worst_mm:.1f} mm at {level}")]
+
+
+def _pieces(level: Level, runs: npt.NDArray[np.int64]) -> list[Finding]:
+    if (runs > 1).mean() < 0.2:
+        return []
+    return [Finding(Reason.CORD_MULTIPLE_COMPONENTS, Severity.FLAG, f"the cord mask is in more than one piece at {level}")]
+
+
+def _uncertain(level: Level, certainty: npt.NDArray[np.float64]) -> list[Finding]:
+    if not np.isfinite(certainty).any() or (mean := float(np.nanmean(certainty))) >= _CERTAINTY_FLAG:
+        return []
+    return [Finding(Reason.MASK_CONFIDENCE_LOW, Severity.FLAG, f"mean probability {mean:.2f} inside the cord at {level}")]
+
+
+def border_findings(borders: Borders, plane: ImagePlane, structure: Structure) -> tuple[Finding, ...]:
+    """Return a withholding finding if a measured border lies on the edge of the image: the structure may go on outside."""
+    present = np.flatnonzero(np.isfinite(borders.widths_mm))
+    if present.size == 0:
+        return ()
+    ends = plane.from_plane_mm(np.stack([borders.points(int(index)) for index in present]))
+    edge = np.array([plane.rows, plane.columns]) - 1.0
+    if not ((ends < 0.5) | (ends > edge - 0.5)).any():
+        return ()
+    name = structure.value.replace("_", " ")
+    return (Finding(Reason.MASK_TOUCHES_BORDER, Severity.WITHHOLD, f"the {name} reaches the edge of the image"),)
+
+
+def component_findings(mask: npt.NDArray[np.bool_], plane: ImagePlane) -> tuple[Finding, ...]:
+    """Return a finding if the cord of one slice, bool [row, column], is in more than one piece of more than noise size."""
+    _, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+    areas_mm2 = np.sort(stats[1:, cv2.CC_STAT_AREA] * plane.pixel_area_mm2)[::-1]
+    large = int((areas_mm2 > _NOISE_AREA_MM2).sum())
+    if large <= 1:
+        return ()
+    text = f"the cord mask of the decisive slice is in {large} pieces"
+    return (Finding(Reason.CORD_MULTIPLE_COMPONENTS, Severity.FLAG, text),)

@@ -1,0 +1,283 @@
+"""Each rule of the gate, broken on purpose by one change to a sound study."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from node.config import MeasurementConfig
+from node.domain.analysis import SegmentedSeries
+from node.domain.anatomy import Corner, Landmark, Level, Structure, Vertebra
+from node.domain.errors import Declined, Reason
+from node.domain.geometry import PixelPoint
+from node.domain.measurement import Measurement, Measurements, ReferenceMethod, StudyStatus, Verdict
+from node.domain.prediction import Keypoint, Keypoints, Masks
+from node.domain.study import SeriesRole
+from node.measurement import decisive_slice, measure_study
+from tests.support.analytic_shapes import MODEL, StraightSpine, keypoints_of, masks_of, stored_plane, volume_of
+
+CONFIG = MeasurementConfig()
+CORD, CANAL = Structure.SPINAL_CORD, Structure.SPINAL_CANAL
+SPINE = StraightSpine()
+MIDDLE = np.array(SPINE.top) + SPINE.length_mm / 2 * SPINE.down
+C4_PS = Landmark(Vertebra.C4, Corner.POSTERIOR_SUPERIOR)
+C5_PI = Landmark(Vertebra.C5, Corner.POSTERIOR_INFERIOR)
+
+SAGITTAL = volume_of([stored_plane(MIDDLE, (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110))])
+SAGITTAL_MASKS = masks_of(SAGITTAL, SPINE.in_cord, SPINE.in_canal)
+KEYPOINTS = keypoints_of(SPINE.landmarks(), SAGITTAL.planes[0])
+
+
+EVERY_4_MM = tuple(range(-48, 49, 4))
+
+
+def axial_volume(offsets_mm=EVERY_4_MM, size=(70, 70), frame="1.2.3"):
+    planes = [stored_plane(MIDDLE + z * np.array([0, 0, 1.0]), (1, 0, 0), (0, 1, 0), (0.8, 0.8), size) for z in offsets_mm]
+    return volume_of(planes, frame)
+
+
+def measure(keypoints=KEYPOINTS, masks=SAGITTAL_MASKS, sagittal=SAGITTAL, axial=None, axial_masks=None) -> Measurements:
+    series = {SeriesRole.SAGITTAL_T2: SegmentedSeries(sagittal, masks)}
+    if axial is not None:
+        series[SeriesRole.AXIAL_T2] = SegmentedSeries(axial, axial_masks or masks_of(axial, SPINE.in_cord, SPINE.in_canal))
+    return measure_study(series, keypoints, CONFIG)
+
+
+def changed(landmark: Landmark, **change) -> Keypoints:
+    return Keypoints(0, {**KEYPOINTS.by_landmark, landmark: replace(KEYPOINTS.by_landmark[landmark], **change)}, MODEL)
+
+
+def without(*landmarks: Landmark) -> Keypoints:
+    return Keypoints(0, {mark: point for mark, point in KEYPOINTS.by_landmark.items() if mark not in landmarks}, MODEL)
+
+
+def edited(structure: Structure, edit) -> Masks:
+    maps = {name: array.copy() for name, array in SAGITTAL_MASKS.probabilities.items()}
+    edit(maps[structure])
+    return Masks(maps, MODEL)
+
+
+def codes(measurement: Measurement) -> set[Reason]:
+    return {finding.code for finding in measurement.findings}
+
+
+def withheld(measurement: Measurement, reason: Reason) -> bool:
+    return measurement.verdict is Verdict.WITHHOLD and measurement.value is None and reason in codes(measurement)
+
+
+def row_of(along_mm: float) -> int:
+    return round(float(SAGITTAL.planes[0].to_pixels(np.array(SPINE.top) + along_mm * SPINE.down)[0]))
+
+
+def test_a_sound_study_is_reported_without_reasons():
+    sagittal = measure().sagittal
+    for structure in Structure:
+        ratio = sagittal.ratio(structure).ratio
+        assert (ratio.verdict, ratio.findings) == (Verdict.REPORT, ())
+    assert [one.level for one in sagittal.levels] == list(Level)
+
+
+@pytest.mark.parametrize("vertebra", list(Vertebra))
+def test_a_missing_vertebra_withholds_both_ratios(vertebra):
+    gone = [Landmark(vertebra, corner) for corner in Corner]
+    sagittal = measure(without(*gone)).sagittal
+    for (_, _), ratio in sagittal.ratios.items():
+        assert withheld(ratio.ratio, Reason.LEVEL_MISSING)
+    assert Level(vertebra.value) not in [one.level for one in sagittal.levels]
+
+
+def test_low_confidence_of_a_posterior_corner_withholds_and_middling_confidence_flags():
+    low = measure(changed(C4_PS, confidence=0.1)).sagittal.ratio(CORD).ratio
+    assert withheld(low, Reason.KEYPOINT_CONFIDENCE_LOW)
+    # C5's lower corner bounds C5/C6, where the cord is narrowest.
+    middling = measure(changed(C5_PI, confidence=0.4)).sagittal.ratio(CORD).ratio
+    assert middling.verdict is Verdict.FLAG
+    assert Reason.KEYPOINT_CONFIDENCE_LOW in codes(middling)
+
+
+def test_corners_upside_down_are_withheld():
+    upper, lower = Landmark(Vertebra.C5, Corner.POSTERIOR_SUPERIOR), Landmark(Vertebra.C5, Corner.POSTERIOR_INFERIOR)
+    swapped = {
+        **KEYPOINTS.by_landmark,
+        upper: Keypoint(upper, KEYPOINTS.by_landmark[lower].point, 0.9),
+        lower: Keypoint(lower, KEYPOINTS.by_landmark[upper].point, 0.9),
+    }
+    assert withheld(measure(Keypoints(0, swapped, MODEL)).sagittal.ratio(CORD).ratio, Reason.CORNERS_OUT_OF_ORDER)
+
+
+def test_two_vertebrae_on_the_same_body_are_withheld():
+    doubled = dict(KEYPOINTS.by_landmark)
+    for corner in Corner:
+        mark = Landmark(Vertebra.C6, corner)
+        doubled[mark] = Keypoint(mark, KEYPOINTS.by_landmark[Landmark(Vertebra.C5, corner)].point, 0.9)
+    assert withheld(measure(Keypoints(0, doubled, MODEL)).sagittal.ratio(CORD).ratio, Reason.CORNERS_OUT_OF_ORDER)
+
+
+def test_a_skipped_vertebra_is_withheld():
+    shifted = dict(KEYPOINTS.by_landmark)
+    for vertebra in (Vertebra.C6, Vertebra.C7):
+        for corner in Corner:
+            mark = Landmark(vertebra, corner)
+            point = KEYPOINTS.by_landmark[mark].point
+            shifted[mark] = Keypoint(mark, PixelPoint(point.row + 20 / 0.8, point.column), 0.9)
+    assert withheld(measure(Keypoints(0, shifted, MODEL)).sagittal.ratio(CORD).ratio, Reason.CORNERS_OUT_OF_ORDER)
+
+
+def test_a_vertebra_of_impossible_size_is_withheld():
+    point = KEYPOINTS.by_landmark[Landmark(Vertebra.C3, Corner.ANTERIOR_SUPERIOR)].point
+    far = changed(Landmark(Vertebra.C3, Corner.ANTERIOR_SUPERIOR), point=PixelPoint(point.row, point.column - 25))
+    assert withheld(measure(far).sagittal.ratio(CORD).ratio, Reason.VERTEBRA_SIZE_IMPLAUSIBLE)
+
+
+def test_a_cord_outside_the_canal_is_withheld():
+    def narrow(canal):
+        canal[0, row_of(38) : row_of(44)] = np.where(
+            np.arange(canal.shape[2]) < np.flatnonzero(canal[0, row_of(41)] > 0.5)[7], 0, canal[0, row_of(38) : row_of(44)]
+        )
+
+    ratio = measure(masks=edited(CANAL, narrow)).sagittal.ratio(CORD).ratio
+    assert withheld(ratio, Reason.CORD_OUTSIDE_CANAL)
+
+
+def test_an_interrupted_cord_is_withheld():
+    def cut(cord):
+        cord[0, row_of(50) : row_of(54)] = 0
+
+    sagittal = measure(masks=edited(CORD, cut)).sagittal
+    assert withheld(sagittal.ratio(CORD).ratio, Reason.LEVEL_MISSING)
+    assert sagittal.ratio(CANAL).ratio.value is not None
+
+
+def test_a_second_large_piece_of_cord_is_flagged():
+    def add(cord):
+        cord[0, 20:40, 2:10] = 1
+
+    ratio = measure(masks=edited(CORD, add)).sagittal.ratio(CORD).ratio
+    assert ratio.verdict is Verdict.FLAG
+    assert Reason.CORD_MULTIPLE_COMPONENTS in codes(ratio)
+
+
+def test_an_uncertain_mask_is_flagged():
+    def doubt(cord):
+        cord[0] = np.minimum(cord[0], 0.7)
+
+    ratio = measure(masks=edited(CORD, doubt)).sagittal.ratio(CORD).ratio
+    assert ratio.verdict is Verdict.FLAG
+    assert Reason.MASK_CONFIDENCE_LOW in codes(ratio)
+
+
+def test_a_mask_at_the_image_edge_is_withheld():
+    wide = replace(SPINE, canal_mm=60.0)
+    volume = volume_of([stored_plane(MIDDLE, (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 60))])
+    masks = masks_of(volume, SPINE.in_cord, wide.in_canal)
+    ratio = measure(keypoints_of(SPINE.landmarks(), volume.planes[0]), masks, volume).sagittal.ratio(CANAL).ratio
+    assert withheld(ratio, Reason.MASK_TOUCHES_BORDER)
+
+
+@pytest.mark.parametrize(("canal_mm", "reason"), [(35.0, Reason.VALUE_IMPOSSIBLE)])
+def test_a_value_beyond_physical_limits_is_withheld(canal_mm, reason):
+    masks = masks_of(SAGITTAL, SPINE.in_cord, replace(SPINE, canal_mm=canal_mm).in_canal)
+    assert withheld(measure(masks=masks).sagittal.levels[0].canal_ap, reason)
+
+
+def test_reference_diameters_outside_the_healthy_range_flag_the_ratio_and_the_narrow_level_does_not():
+    thin = replace(SPINE, cord_mm=5.0, taper_mm=0.2, bulge_mm=0.5)
+    ratio = measure(masks=masks_of(SAGITTAL, thin.in_cord, thin.in_canal)).sagittal.ratio(CORD).ratio
+    assert ratio.verdict is Verdict.FLAG
+    assert Reason.VALUE_OUTSIDE_HEALTHY_RANGE in codes(ratio)
+    compressed = replace(SPINE, bulge_mm=4.0)
+    ratio = measure(masks=masks_of(SAGITTAL, compressed.in_cord, compressed.in_canal)).sagittal.ratio(CORD)
+    assert Reason.VALUE_OUTSIDE_HEALTHY_RANGE in codes(ratio.at_level)
+    assert ratio.ratio.verdict is Verdict.REPORT
+
+
+def test_the_adjacent_method_at_the_end_of_the_spine_has_no_reference():
+    at_c3 = replace(SPINE, bulge_at_mm=7.0)
+    masks = masks_of(SAGITTAL, at_c3.in_cord, at_c3.in_canal)
+    ratio = measure(masks=masks).sagittal.ratio(CORD, ReferenceMethod.ADJACENT).ratio
+    assert withheld(ratio, Reason.REFERENCE_MISSING)
+
+
+def test_no_axial_series_withholds_the_study_partly():
+    measured = measure()
+    assert measured.status is StudyStatus.PARTIAL
+    assert Reason.NO_AXIAL_T2 in {finding.code for finding in measured.findings}
+
+
+def test_axial_slices_far_from_the_narrowest_level_give_no_decisive_slice():
+    axial = axial_volume(offsets_mm=(30.0, 34.0, 38.0))
+    measured = measure(axial=axial)
+    assert measured.axial.decisive is None
+    assert Reason.NO_AXIAL_AT_LEVEL in {finding.code for finding in measured.axial.findings}
+
+
+def test_another_frame_of_reference_gives_no_decisive_slice():
+    measured = measure(axial=axial_volume(frame="9.9"))
+    assert measured.axial.decisive is None
+    assert Reason.FRAME_OF_REFERENCE_DIFFERS in {finding.code for finding in measured.findings}
+
+
+def test_planes_that_disagree_flag_area_and_ratio():
+    axial = axial_volume()
+    thin = replace(SPINE, cord_mm=4.4, taper_mm=0)
+    measured = measure(axial=axial, axial_masks=masks_of(axial, thin.in_cord, SPINE.in_canal))
+    assert Reason.PLANES_DISAGREE in codes(measured.axial.decisive.area)
+    assert measured.axial.decisive.area.verdict is not Verdict.REPORT
+
+
+def test_an_axial_cord_at_the_image_edge_is_withheld():
+    axial = axial_volume(size=(70, 15))
+    measured = measure(axial=axial)
+    assert withheld(measured.axial.slices[0].area, Reason.MASK_TOUCHES_BORDER)
+
+
+def test_a_tilted_axial_slice_is_flagged():
+    normal, down = np.array([0, np.sin(0.6), np.cos(0.6)]), np.array([0, np.cos(0.6), -np.sin(0.6)])
+    axial = volume_of([stored_plane(MIDDLE + z * normal, (1, 0, 0), down, (0.8, 0.8), (90, 90)) for z in np.arange(-20.0, 21, 4)])
+    assert Reason.AXIAL_OBLIQUE in codes(measure(axial=axial).axial.decisive.area)
+    # Where the cord is straight, the area along it is smaller by the cosine of the tilt.
+    plain = replace(SPINE, bulge_mm=0.0)
+    one = measure(axial=axial, axial_masks=masks_of(axial, plain.in_cord, plain.in_canal)).axial.slices[5]
+    assert one.area_along_cord.value == pytest.approx(one.area.value * np.cos(0.6), rel=0.01)
+
+
+def test_a_turned_cord_is_flagged():
+    axial = axial_volume()
+    turned = volume_of([replace_orientation(plane, 0.7) for plane in axial.planes])
+    masks = Masks(masks_of(axial, SPINE.in_cord, SPINE.in_canal).probabilities, MODEL)
+    measured = measure(axial=turned, axial_masks=masks)
+    assert Reason.CORD_ROTATED in codes(measured.axial.slices[3].area)
+
+
+def replace_orientation(plane, angle):
+    across = np.array([np.cos(angle), np.sin(angle), 0])
+    down = np.array([-np.sin(angle), np.cos(angle), 0])
+    centre = plane.to_patient([(plane.rows - 1) / 2, (plane.columns - 1) / 2])
+    return stored_plane(centre, across, down, tuple(plane.spacing), (plane.rows, plane.columns))
+
+
+def test_a_study_without_a_cord_is_declined():
+    empty = edited(CORD, lambda cord: cord.fill(0))
+    with pytest.raises(Declined) as declined:
+        decisive_slice(SAGITTAL, empty)
+    assert declined.value.reason is Reason.CORD_NOT_FOUND
+
+
+def test_the_slice_with_the_most_cord_is_decisive():
+    volume = volume_of(
+        [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in (-9.0, 0.5, 9.5)]
+    )
+    assert decisive_slice(volume, masks_of(volume, SPINE.in_cord, SPINE.in_canal)) == 1
+
+
+def test_eccentric_compression_is_found_beside_the_decisive_slice():
+    planes = [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in (0.0, 3.0)]
+    volume = volume_of(planes)
+    worse = replace(SPINE, bulge_mm=3.5)
+    straight, bulging = (masks_of(volume, one.in_cord, one.in_canal).probabilities for one in (SPINE, worse))
+    maps = {structure: np.stack([straight[structure][0], bulging[structure][1]]) for structure in Structure}
+    sagittal = measure(keypoints_of(SPINE.landmarks(), planes[0]), Masks(maps, MODEL), volume).sagittal
+    worst = sagittal.worst_slice[CORD]
+    assert worst.at_level.evidence[0].slice_index == 1
+    assert worst.ratio.value == pytest.approx(worse.compression_percent(worse.cord_width), abs=1.5)
+    assert worst.ratio.value > sagittal.ratio(CORD).ratio.value
