@@ -55,7 +55,7 @@ def _deliver_one(
     for candidate in with_fallbacks(requested):
         if not can_store(association, _encoding(candidate)):
             continue
-        outcome = _send(association, destination, StoredObject(requested, candidate, 0), number)
+        outcome = _send(association, destination, requested, candidate, number)
         if isinstance(outcome, StoredObject):
             return outcome
         refusal = outcome
@@ -66,10 +66,9 @@ def _deliver_one(
 
 
 def _send(
-    association: Association, destination: DestinationConfig, intended: StoredObject, number: int
+    association: Association, destination: DestinationConfig, requested: ReportObject, sent: ReportObject, number: int
 ) -> StoredObject | RefusedObject:
-    """Send the object that is intended for another and return what became of it."""
-    sent, requested = intended.sent, intended.requested
+    """Send one object for the requested one and return what became of it."""
     try:
         answer = store_file(association, destination, sent.instance.path, _encoding(sent), number)
     except PermanentError as error:

@@ -83,12 +83,12 @@ class OpenStudies:
         try:
             on_complete(study_instance_uid)
         except Exception:  # noqa: BLE001 - whatever the queue raises, the study stays open and reception goes on
-            _log.exception("study could not be queued, it stays open: %s", study_instance_uid)
+            _log.exception("study not queued, it stays open", extra={"study_instance_uid": study_instance_uid})
             with self._lock:
                 self._assembler.reopen(study_instance_uid, self._clock.monotonic_s())
             return False
         with self._lock:
             if study_instance_uid not in self._assembler:
                 self._store.remove_mark(study_instance_uid)
-        _log.info("study completed: %s", study_instance_uid)
+        _log.info("study completed", extra={"study_instance_uid": study_instance_uid})
         return True

@@ -96,7 +96,7 @@ class StorageSCP:
         """Reject an association while the disk is below its watermark."""
         if self._watermark.admits_association():
             return
-        _log.warning("association rejected, free disk is below minimum_free_disk_mb: calling AE %s", _calling(event))
+        _log.warning("association rejected: free disk is below minimum_free_disk_mb", extra=_calling(event))
         rejection = LOCAL_LIMIT_EXCEEDED
         event.assoc.acse.send_reject(rejection.result, rejection.source, rejection.diagnostic)
         event.assoc.kill()
@@ -111,7 +111,7 @@ class StorageSCP:
             self._store.receive(event.dataset_path, head)
             self._open_studies.note(head)
         except NodeError as error:
-            _log.warning("instance refused from calling AE %s: %s", _calling(event), error)
+            _log.warning("instance refused: %s", error, extra=_calling(event))
             return _answer(status_of(error), error.message)
         with self._count_lock:
             self._stored_count += 1
@@ -173,23 +173,24 @@ def _send_without_delay(event: evt.Event) -> None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
-def _calling(event: evt.Event) -> str:
+def _calling(event: evt.Event) -> dict[str, str]:
+    """Return who called, as fields of a log line."""
     primitive = event.assoc.requestor.primitive
-    return str(primitive.calling_ae_title).strip() if primitive is not None else "unknown"
+    return {"calling_ae_title": str(primitive.calling_ae_title).strip() if primitive is not None else ""}
 
 
 def _on_accepted(event: evt.Event) -> None:
-    _log.info("association accepted: calling AE %s", _calling(event))
+    _log.info("association accepted", extra=_calling(event))
 
 
 def _on_rejected(event: evt.Event) -> None:
-    _log.warning("association rejected: calling AE %s; check the AE titles and maximum_associations", _calling(event))
+    _log.warning("association rejected: check the AE titles and maximum_associations", extra=_calling(event))
 
 
 def _on_aborted(event: evt.Event) -> None:
-    _log.warning("association aborted: calling AE %s", _calling(event))
+    _log.warning("association aborted", extra=_calling(event))
 
 
 def _on_echo(event: evt.Event) -> int:
-    _log.info("C-ECHO answered: calling AE %s", _calling(event))
+    _log.info("C-ECHO answered", extra=_calling(event))
     return int(StoreStatus.SUCCESS)
