@@ -1,0 +1,138 @@
+"""One stored instance as a parsed data set and its decoded stored values."""
+
+import warnings
+import zlib
+
+import numpy as np
+import numpy.typing as npt
+from pydicom import dcmread
+from pydicom.dataset import FileDataset
+from pydicom.errors import InvalidDicomError
+from pydicom.filereader import read_partial
+from pydicom.pixels.utils import pixel_array
+from pydicom.tag import BaseTag
+from pydicom.uid import UID
+
+from node.domain.errors import PermanentError, Reason
+from node.domain.identity import InstanceRef
+
+StoredValues = npt.NDArray[np.float32]
+"""Stored values before rescale, high is bright; float32 (exact up to 24 bits) [frame, row, column]."""
+
+_PIXEL_DATA = 0x7FE00010
+#: Most pixels of one series (1 GiB as float32); more is refused before anything is decoded.
+MAXIMUM_PIXELS = 2**28
+
+
+def open_instance(instance: InstanceRef) -> FileDataset:
+    """Return the data set of an instance, pixel data still encoded.
+
+    Raises
+    ------
+    PermanentError
+        ``not_dicom``, ``no_pixels`` or ``file_truncated``.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            data_set = dcmread(instance.path)
+            absent = "PixelData" not in data_set
+            started = absent and _reaches_pixels(instance)
+    except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, zlib.error) as error:
+        raise _fault(Reason.NOT_DICOM, instance, f"cannot be read as DICOM ({type(error).__name__})") from error
+    if absent:
+        reason = Reason.FILE_TRUNCATED if started else Reason.NO_PIXELS
+        raise _fault(reason, instance, "ends inside its pixel data" if started else "has no pixel data")
+    return data_set
+
+
+def pixel_count(data_set: FileDataset, instance: InstanceRef) -> int:
+    """Return rows x columns x frames as the header states them.
+
+    Raises
+    ------
+    PermanentError
+        ``no_pixels`` if the header states no size, ``pixels_undecodable`` for colour.
+    """
+    try:
+        rows, columns = int(data_set.Rows), int(data_set.Columns)
+        frames = int(data_set.get("NumberOfFrames") or 1)
+        samples = int(data_set.get("SamplesPerPixel") or 1)
+    except (AttributeError, TypeError, ValueError) as error:
+        raise _fault(Reason.NO_PIXELS, instance, "states no Rows, Columns or NumberOfFrames") from error
+    if min(rows, columns, frames) < 1:
+        raise _fault(Reason.NO_PIXELS, instance, f"has no pixels: {frames} x {rows} x {columns}")
+    if samples != 1:
+        raise _fault(Reason.PIXELS_UNDECODABLE, instance, "is a colour image; only monochrome MR is read")
+    return rows * columns * frames
+
+
+def decode(data_set: FileDataset, instance: InstanceRef) -> StoredValues:
+    """Return the stored values of every frame, float32 [frame, row, column]; MONOCHROME1 is turned so that high is bright.
+
+    Raises
+    ------
+    PermanentError
+        ``file_truncated`` or ``pixels_undecodable``, naming the SOP Instance UID.
+    """
+    count = pixel_count(data_set, instance)
+    syntax = UID(str(data_set.file_meta.get("TransferSyntaxUID", "")))
+    native = not syntax.is_transfer_syntax or not syntax.is_encapsulated
+    expected = count * int(data_set.get("BitsAllocated") or 16) // 8
+    if native and len(data_set.PixelData) < expected:
+        raise _fault(Reason.FILE_TRUNCATED, instance, f"has {len(data_set.PixelData)} bytes of pixel data instead of {expected}")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            decoded = pixel_array(data_set)
+        values = decoded.reshape(-1, int(data_set.Rows), int(data_set.Columns))
+    except (
+        RuntimeError,
+        ValueError,
+        AttributeError,
+        NotImplementedError,
+        TypeError,
+        LookupError,
+        EOFError,
+        MemoryError,
+    ) as error:
+        how = f"cannot be decoded from {syntax.name or 'an unknown transfer syntax'} ({type(error).__name__})"
+        raise _fault(Reason.PIXELS_UNDECODABLE, instance, how) from error
+    if values.size != count:
+        raise _fault(Reason.PIXELS_UNDECODABLE, instance, f"decodes to {values.size} pixels instead of {count}")
+    return _bright_high(_stored_bits(values, data_set, native), data_set)
+
+
+def _stored_bits(values: npt.NDArray[np.integer], data_set: FileDataset, native: bool) -> StoredValues:
+    """Return the values without what old systems keep in the bits above BitsStored, such as overlays."""
+    width = values.dtype.itemsize * 8
+    stored = int(data_set.get("BitsStored") or width)
+    highest = int(data_set.get("HighBit", stored - 1)) if native else stored - 1
+    up, down = max(width - 1 - highest, 0), max(width - stored, 0)
+    # a right shift of signed integers repeats the sign
+    return ((values << up) >> down).astype(np.float32)
+
+
+def _bright_high(values: StoredValues, data_set: FileDataset) -> StoredValues:
+    if data_set.get("PhotometricInterpretation") != "MONOCHROME1":
+        return values
+    bits = int(data_set.get("BitsStored") or 16)
+    signed = int(data_set.get("PixelRepresentation") or 0) == 1
+    return (-1 if signed else 2**bits - 1) - values
+
+
+def _reaches_pixels(instance: InstanceRef) -> bool:
+    reached = False
+
+    def at_pixels(tag: BaseTag, _vr: str | None, _length: int) -> bool:
+        nonlocal reached
+        reached = reached or int(tag) == _PIXEL_DATA
+        return reached
+
+    with instance.path.open("rb") as file:
+        read_partial(file, stop_when=at_pixels)
+    return reached
+
+
+def _fault(reason: Reason, instance: InstanceRef, what: str) -> PermanentError:
+    return PermanentError(reason, f"instance {instance.sop_instance_uid} {what}; send it again from its source")
