@@ -1,0 +1,145 @@
+"""One study in, result objects out.
+
+The node receives a study, selects the series it can use, loads them as volumes, infers masks and keypoints, measures the
+cord and canal, reports SEG and SR, and delivers them to the PACS.
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from node import __version__
+from node.config import Config, InferenceConfig
+from node.domain.analysis import Analysis, SegmentedSeries
+from node.domain.errors import Declined
+from node.domain.image import Volume
+from node.domain.job import AnalysisOutcome, AnalysisStatus
+from node.domain.measurement import Measurements
+from node.domain.prediction import ModelIdentity
+from node.domain.study import ReceivedStudy, SeriesRole, StudySelection
+from node.inference import ModelLibrary, load_library
+from node.loading import load_volume
+from node.measurement import decisive_slice, measure_study
+from node.reporting import Software, build_report, write_declined
+from node.selection import select_series
+
+_log = logging.getLogger(__name__)
+
+#: Models that come with the package: beside it in a source tree, inside it in a wheel.
+_MODELS_DIRS = (Path(__file__).parent / "_models", Path(__file__).parent.parent / "models")
+
+
+class Pipeline:
+    """The stages in order, with their models loaded once.
+
+    Parameters
+    ----------
+    config
+        Each stage is given its own section of it.
+    library
+        The models, verified and warm.
+    """
+
+    def __init__(self, config: Config, library: ModelLibrary) -> None:
+        self._config = config
+        self._library = library
+
+    @property
+    def library(self) -> ModelLibrary:
+        """The loaded models."""
+        return self._library
+
+    @property
+    def software(self) -> Software:
+        """Name and version that results carry."""
+        return Software("cspine-node", __version__)
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """The weights that decide the results."""
+        return self._library.identities
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of everything but the images that decides a result: software, weights, settings."""
+        parts = [__version__, *(f"{one.name}:{one.version}:{one.sha256}" for one in self.models)]
+        parts += [section.model_dump_json() for section in (self._config.selection, self._config.measurement, self._config.reporting)]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def analyse(self, study: ReceivedStudy, out_dir: Path) -> AnalysisOutcome:
+        """Analyse one study and write its results to ``out_dir``, all or nothing.
+
+        Raises
+        ------
+        Declined
+            If the study is not for us; a ``measurements.json`` that says so has been written.
+        TransientError, PermanentError
+            If it could not be analysed.
+        """
+        started = time.monotonic()
+        try:
+            analysis = self._analyse(study)
+        except Declined as declined:
+            write_declined(study.study_instance_uid, declined, self.software, out_dir)
+            raise
+        objects = build_report(analysis, self._config.reporting, self.software, out_dir)
+        elapsed_s = round(time.monotonic() - started, 2)
+        _log.info("analysed study", extra={"status": analysis.measurements.status, "objects": len(objects), "seconds": elapsed_s})
+        return AnalysisOutcome(
+            status=AnalysisStatus(analysis.measurements.status),
+            findings=analysis.measurements.findings,
+            folder=out_dir,
+            object_count=len(objects),
+            models=self.models,
+        )
+
+    def _analyse(self, study: ReceivedStudy) -> Analysis:
+        selection = select_series(study, self._config.selection)
+        volumes = {role: load_volume(selected) for role, selected in selection.series_by_role.items()}
+        series_by_role, measurements = self._measure(volumes)
+        findings = (*selection.findings, *measurements.findings)
+        measurements = Measurements(measurements.sagittal, measurements.axial, measurements.models, tuple(dict.fromkeys(findings)))
+        return Analysis(
+            study_instance_uid=study.study_instance_uid,
+            fingerprint=self._study_fingerprint(selection),
+            series_by_role=series_by_role,
+            measurements=measurements,
+            skipped=selection.skipped,
+        )
+
+    def _measure(self, volumes: Mapping[SeriesRole, Volume]) -> tuple[dict[SeriesRole, SegmentedSeries], Measurements]:
+        segmenters = {
+            SeriesRole.SAGITTAL_T2: self._library.sagittal_segmenter,
+            SeriesRole.AXIAL_T2: self._library.axial_segmenter,
+        }
+        series = {role: SegmentedSeries(volume, segmenters[role].segment(volume)) for role, volume in volumes.items()}
+        sagittal = series[SeriesRole.SAGITTAL_T2]
+        slice_index = decisive_slice(sagittal.volume, sagittal.masks)
+        keypoints = self._library.keypoint_detector.detect(sagittal.volume, slice_index, sagittal.masks)
+        return series, measure_study(series, keypoints, self._config.measurement)
+
+    def _study_fingerprint(self, selection: StudySelection) -> str:
+        used = sorted(ref.sop_instance_uid for one in selection.series_by_role.values() for ref in one.series.instances)
+        return hashlib.sha256("\n".join([self.fingerprint(), selection.study_instance_uid, *used]).encode()).hexdigest()
+
+
+def models_dir(config: InferenceConfig) -> Path:
+    """Return the folder of the models: the configured one, else the one that comes with the package."""
+    if config.models_dir is not None:
+        return config.models_dir
+    return next((folder for folder in _MODELS_DIRS if folder.is_dir()), _MODELS_DIRS[-1])
+
+
+def open_pipeline(config: Config) -> Pipeline:
+    """Return a pipeline with verified and warm models.
+
+    Raises
+    ------
+    PermanentError
+        ``model_missing`` or ``model_corrupt``.
+    """
+    section = config.inference
+    names = (section.sagittal_segmentation, section.axial_segmentation, section.keypoints)
+    library = load_library(models_dir(section), names, section.providers, section.threads, section.batch_size)
+    return Pipeline(config, library)

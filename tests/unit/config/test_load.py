@@ -1,0 +1,85 @@
+from pathlib import Path
+
+import pytest
+
+from node.config import Config, load_config, parse_config, render_config
+from node.domain.errors import ConfigError, Reason
+
+
+def message_of(text: str) -> str:
+    with pytest.raises(ConfigError) as refused:
+        parse_config(text, "config.yaml")
+    assert refused.value.reason is Reason.CONFIG_INVALID
+    return refused.value.message
+
+
+def test_a_typo_names_line_field_and_what_was_meant():
+    message = message_of("store: file:x\nreception:\n  port: 104\n  ae_titel: NODE\n")
+    assert "config.yaml, line 4: reception.ae_titel: unknown field; did you mean 'ae_title'?" in message
+    assert "Allowed here: ae_title" in message
+
+
+def test_a_value_out_of_bounds_names_the_bound_and_the_value():
+    message = message_of("reception:\n  port: 99999\n")
+    assert "line 2: reception.port" in message
+    assert "65535" in message
+    assert "99999" in message
+
+
+def test_a_wrong_choice_lists_the_allowed_values():
+    message = message_of("measurement:\n  reference: c2-c7\n")
+    assert "'c3-c7' or 'adjacent'" in message
+
+
+def test_a_fault_in_a_list_names_the_line_of_its_item():
+    item = "  - name: {name}\n    host: h\n    port: 1\n    ae_title: {title}\n"
+    text = "destinations:\n" + item.format(name="a", title="A") + item.format(name="b", title="TOO_LONG_FOR_AN_AE_TITLE")
+    assert "line 9: destinations.1.ae_title" in message_of(text)
+
+
+def test_every_fault_is_named_at_once():
+    assert message_of("reception:\n  port: -1\nlog:\n  level: LOUD\n").count("line") == 2
+
+
+@pytest.mark.parametrize("text", ["a: [", "- a list", "just words", "store: !!python/object:os.system {}"])
+def test_what_is_not_a_configuration_is_refused(text):
+    assert "config.yaml, line 1" in message_of(text)
+
+
+def test_destination_names_differ():
+    one = "  - {name: a, host: h, port: 1, ae_title: A}\n"
+    assert "same name: a" in message_of("destinations:\n" + one + one)
+
+
+def test_an_empty_file_is_the_defaults():
+    assert parse_config("") == Config()
+    assert parse_config("# only a comment") == Config()
+
+
+def test_a_missing_file_says_so(tmp_path: Path):
+    with pytest.raises(ConfigError) as refused:
+        load_config(tmp_path / "none.yaml")
+    assert refused.value.reason is Reason.CONFIG_MISSING
+
+
+def test_relative_paths_start_at_the_files_folder(tmp_path: Path):
+    path = tmp_path / "config.yaml"
+    path.write_text("store: file:store\ndatabase: sqlite:jobs.db\ninference:\n  models_dir: models\n", encoding="utf-8")
+    config = load_config(path)
+    assert config.store == f"file:{tmp_path}/store"
+    assert config.database == f"sqlite:{tmp_path}/jobs.db"
+    assert config.inference.models_dir == tmp_path / "models"
+
+
+def test_absolute_paths_and_servers_stay(tmp_path: Path):
+    path = tmp_path / "config.yaml"
+    path.write_text("store: file:///data/store\ndatabase: postgresql://node@db/jobs\n", encoding="utf-8")
+    config = load_config(path)
+    assert (config.store, config.database) == ("file:/data/store", "postgresql://node@db/jobs")
+
+
+def test_what_is_rendered_reads_back():
+    text = "reception:\n  ae_title: NODE\ndestinations:\n  - {name: a, host: h, port: 1, ae_title: A}\n"
+    config = parse_config(text)
+    assert parse_config(render_config(config)) == config
+    assert parse_config(render_config(Config())) == Config()
