@@ -114,7 +114,7 @@ def summarise_series(series: ReceivedSeries) -> SeriesSummary:
         acquisition_contrast=_codes(frames, (_FRAME_TYPE, "AcquisitionContrast"), (None, "AcquisitionContrast")),
         sequence=_sequence(heads, frames),
         scan_options=_codes(heads, (None, "ScanOptions")),
-        suppression=_codes(frames, (_MODIFIER, "SpectrallySelectedSuppression")),
+        suppression=_codes(frames, (None, "SpectrallySelectedSuppression"), (_MODIFIER, "SpectrallySelectedSuppression")),
         echo_times_ms=_numbers(frames, *ECHO_TIME),
         repetition_times_ms=_numbers(frames, *REPETITION_TIME),
         inversion_times_ms=_numbers(frames, *INVERSION_TIME),
