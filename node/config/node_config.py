@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from node.config.delivery import DestinationConfig
+from node.config.delivery import DestinationConfig, RetryConfig
 from node.config.inference import InferenceConfig
 from node.config.measurement import MeasurementConfig
 from node.config.reception import ReceptionConfig
@@ -20,6 +20,14 @@ class JobsConfig(Section):
     polling_s: float = Field(0.25, ge=0.05, le=60, description="How often a worker looks for work, in seconds.")
     maximum_recovery_attempts: int = Field(
         3, ge=1, le=100, description="An analysis that ends its process this often is parked as failed."
+    )
+    retry: RetryConfig = Field(
+        RetryConfig(maximum_delay_s=600.0), description="How long an analysis is tried that could not run, for example on a full disk."
+    )
+    machine_name: str = Field(
+        "",
+        pattern=r"^[A-Za-z0-9_.-]{0,64}$",
+        description="Name of this machine in a shared job database, the same after each restart; empty: the host name.",
     )
     shutdown_grace_s: float = Field(
         60.0, ge=1, le=3600, description="Time for running work to finish when the node stops, in seconds."

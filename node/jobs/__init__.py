@@ -1,0 +1,22 @@
+"""Durable work: nothing that was announced is lost, and the same content is analysed once.
+
+In come Study Instance UIDs that are completely received, and what the workflows report of their progress. Out come
+calls of the registered workflows, and the ledger of studies, analyses, deliveries and events. It never reads DICOM,
+never runs a model and never knows what an analysis is made of.
+"""
+
+from node.jobs.client import JobClient, open_jobs
+from node.jobs.engine import EngineSettings, running_engine
+from node.jobs.ledger import Claim, Ledger
+from node.jobs.tasks import Task, WorkflowName
+
+__all__ = [
+    "Claim",
+    "EngineSettings",
+    "JobClient",
+    "Ledger",
+    "Task",
+    "WorkflowName",
+    "open_jobs",
+    "running_engine",
+]

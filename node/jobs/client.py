@@ -1,0 +1,147 @@
+"""The job database as the receiver, the commands and the pages use it: announce, list, retry, cancel, purge."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from dbos import DBOSClient, DBOSPortableJSONSerializer
+from sqlalchemy.orm import Session
+
+from node.domain.errors import PermanentError, Reason
+from node.domain.identity import StudyInstanceUID
+from node.domain.job import JobState
+from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
+from node.jobs.ledger import Clock, Ledger
+from node.jobs.tasks import APPLICATION_NAME, Task
+from node.jobs.worklist import StudyEntry, StudyHistory, list_studies, read_history
+
+_ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
+
+
+class JobClient:
+    """Announce studies and look after their jobs, whether workers run or not.
+
+    Connects at the first use, so that a receiver starts and stores studies while the database is away.
+    Every method raises TransientError ``database_unavailable`` when it is.
+    """
+
+    def __init__(self, database: str, clock: Clock) -> None:
+        self._url = database_url(database)
+        self._ledger = Ledger(open_engine(self._url), self._url, clock)
+        self._lock = threading.Lock()
+        self._connected: DBOSClient | None = None
+
+    def close(self) -> None:
+        """Give the connections back."""
+        if self._connected is not None:
+            self._connected.destroy()
+        self._ledger.close()
+
+    def study_ready(self, study_instance_uid: StudyInstanceUID) -> None:
+        """Announce that a study is completely received; the same content is not analysed a second time."""
+        with self._queue() as (client, session):
+            arrival = self._ledger.announce(session, study_instance_uid)
+            self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
+
+    def studies(self, state: JobState | None = None) -> tuple[StudyEntry, ...]:
+        """Return the studies, last changed first."""
+        with self._queue() as (_, session):
+            return list_studies(session, state)
+
+    def study(self, study_instance_uid: StudyInstanceUID) -> StudyHistory:
+        """Return everything that is known of a study; raise PermanentError ``study_unknown``."""
+        with self._queue() as (_, session):
+            return self._known(session, study_instance_uid)
+
+    def retry(self, study_instance_uid: StudyInstanceUID) -> str:
+        """Analyse a study again that failed, was cancelled or waits, or deliver what was not delivered.
+
+        Returns
+        -------
+        str
+            What is done now, as a phrase.
+
+        Raises
+        ------
+        PermanentError
+            ``study_unknown``, or ``nothing_to_retry``.
+        """
+        with self._queue() as (client, session):
+            state = self._known(session, study_instance_uid).study.state
+            if state in (JobState.FAILED, JobState.CANCELLED, JobState.WAITING):
+                arrival = self._ledger.announce(session, study_instance_uid)
+                self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
+                return "analysis queued"
+            reopened = self._ledger.reopen_deliveries(session, study_instance_uid)
+            for analysis_id, destination, attempt in reopened:
+                self._enqueue(client, session, Task.delivery(analysis_id, destination, attempt, first_attempt=attempt))
+            if not reopened:
+                raise PermanentError(Reason.NOTHING_TO_RETRY, f"study {study_instance_uid} is {state}: nothing to retry")
+            return "delivery queued to " + ", ".join(destination for _, destination, _ in reopened)
+
+    def cancel(self, study_instance_uid: StudyInstanceUID) -> int:
+        """Cancel what has not ended of a study; return how many analyses and deliveries that were.
+
+        A running step is not interrupted, but its result is dropped.
+        """
+        with self._queue() as (_, session):
+            history = self._known(session, study_instance_uid)
+            cancelled = self._ledger.cancel(session, study_instance_uid)
+        self._cancel_workflows(history)
+        return cancelled
+
+    def purge(self, study_instance_uid: StudyInstanceUID) -> None:
+        """Forget a study except for its events; raise PermanentError ``study_unknown``."""
+        with self._queue() as (_, session):
+            history = self._known(session, study_instance_uid)
+            self._ledger.cancel(session, study_instance_uid)
+            self._ledger.remove(session, study_instance_uid)
+        self._cancel_workflows(history)
+        with translated_errors(self._url):
+            self._client().delete_workflows(self._workflow_ids(history))
+
+    def _known(self, session: Session, study_instance_uid: StudyInstanceUID) -> StudyHistory:
+        history = read_history(session, study_instance_uid)
+        if history is None:
+            raise PermanentError(Reason.STUDY_UNKNOWN, f"no study {study_instance_uid} here; `studies list` shows the known ones")
+        return history
+
+    def _cancel_workflows(self, history: StudyHistory) -> None:
+        with translated_errors(self._url):
+            self._client().cancel_workflows(self._workflow_ids(history, _ACTIVE))
+
+    def _workflow_ids(self, history: StudyHistory, status: list[str] | None = None) -> list[str]:
+        prefixes = [f"analyse:{history.study.study_instance_uid}:"]
+        prefixes += [f"deliver:{analysis.analysis_id}:" for analysis in history.analyses]
+        found = self._client().list_workflows(workflow_id_prefix=prefixes, status=status, load_input=False, load_output=False)
+        return [workflow.workflow_id for workflow in found]
+
+    @contextmanager
+    def _queue(self) -> Iterator[tuple[DBOSClient, Session]]:
+        """Give the engine's client and a transaction of the ledger, in which jobs may be queued."""
+        client = self._client()
+        with self._ledger.transaction() as session:
+            yield client, session
+
+    def _client(self) -> DBOSClient:
+        with self._lock:
+            if self._connected is None:
+                prepare_database(self._url)
+                with translated_errors(self._url):
+                    self._connected = DBOSClient(
+                        system_database_url=self._url.render_as_string(hide_password=False),
+                        serializer=DBOSPortableJSONSerializer(),
+                        application_name=APPLICATION_NAME,
+                        retry_connection_errors=False,
+                    )
+            return self._connected
+
+    @staticmethod
+    def _enqueue(client: DBOSClient, session: Session, task: Task) -> None:
+        client.enqueue_in_transaction(session, task.options(), *task.arguments)
+
+
+def open_jobs(database: str, clock: Clock = lambda: datetime.now(UTC)) -> JobClient:
+    """Return the client of a job database: ``sqlite:PATH`` or ``postgresql://...``; connects at the first use."""
+    return JobClient(database, clock)

@@ -1,0 +1,126 @@
+"""The durable engine of one worker process: started, fed from the job database, stopped without losing work."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from sqlalchemy.engine import URL
+
+from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
+from node.jobs.ledger import Clock, Ledger
+from node.jobs.slot import hold_slot, is_slot_free
+from node.jobs.tasks import APPLICATION_NAME, APPLICATION_VERSION, WorkflowName
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineSettings:
+    """How one worker process takes part in the work.
+
+    Parameters
+    ----------
+    machine_name
+        Stays the same when the machine restarts, differs between machines of one job database.
+    slot, slots
+        Number of this worker on its machine, and how many the machine is meant to have.
+    lock_folder
+        Where the lock files of the slots lie; on the machine's own disk.
+    """
+
+    database: str
+    machine_name: str
+    slot: int
+    slots: int
+    lock_folder: Path
+    polling_s: float
+    shutdown_grace_s: float
+
+    @property
+    def executor_id(self) -> str:
+        """Name under which the engine keeps the work that this process has begun."""
+        return f"{self.machine_name}-{self.slot}"
+
+
+@contextmanager
+def running_engine(
+    settings: EngineSettings, register: Callable[[Ledger], None], clock: Clock = lambda: datetime.now(UTC)
+) -> Iterator[None]:
+    """Take work from the job database for the time of the block; work that was interrupted is taken up first.
+
+    At the end no more work is begun, and what runs has ``shutdown_grace_s`` to finish; what does not is done again
+    at the next start.
+
+    Parameters
+    ----------
+    register
+        Declares the workflows to the engine, given the ledger.
+
+    Raises
+    ------
+    ConfigError
+        ``already_running`` if another process holds the slot.
+    TransientError
+        ``database_unavailable``.
+    """
+    url = database_url(settings.database)
+    with hold_slot(settings.lock_folder, settings.executor_id):
+        prepare_database(url)
+        ledger = Ledger(open_engine(url), url, clock)
+        _quieten_engine_log()
+        DBOS(config=_engine_config(url, settings))
+        try:
+            register(ledger)
+            with translated_errors(url):
+                DBOS.launch()
+                _register_queues(settings.polling_s)
+                _adopt_orphans(settings)
+            yield
+        finally:
+            DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=max(1, round(settings.shutdown_grace_s)))
+            ledger.close()
+
+
+def _engine_config(url: URL, settings: EngineSettings) -> DBOSConfig:
+    return DBOSConfig(
+        name=APPLICATION_NAME,
+        system_database_url=url.render_as_string(hide_password=False),
+        application_version=APPLICATION_VERSION,
+        executor_id=settings.executor_id,
+        log_level="WARNING",
+        run_migrations=False,
+        serializer=DBOSPortableJSONSerializer(),
+    )
+
+
+def _quieten_engine_log() -> None:
+    """Let the engine speak through our log: it adds a handler of its own only where there is none."""
+    log = logging.getLogger("dbos")
+    if not log.handlers:
+        log.addHandler(logging.NullHandler())
+    log.propagate = True
+
+
+def _register_queues(polling_s: float) -> None:
+    """Declare the two queues: one analysis at a time in a process, one delivery at a time to each destination."""
+    DBOS.register_queue(WorkflowName.ANALYSE, polling_interval_sec=polling_s, worker_concurrency=1)
+    DBOS.register_queue(WorkflowName.DELIVER, polling_interval_sec=polling_s, partition_worker_concurrency=1)
+
+
+def _adopt_orphans(settings: EngineSettings) -> None:
+    """Put back into the queue what a worker of this machine began whose slot is no longer used.
+
+    The engine gives interrupted work only to the executor that began it; with fewer slots than before, or after a
+    worker with a high slot was started by hand, that one may never come back.
+    """
+    pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+    for workflow in pending:
+        machine_name, _, slot = (workflow.executor_id or "").rpartition("-")
+        is_spare = machine_name == settings.machine_name and slot.isdecimal() and int(slot) >= settings.slots
+        if is_spare and int(slot) != settings.slot and is_slot_free(settings.lock_folder, f"{machine_name}-{slot}"):
+            _log.warning("job taken over", extra={"job": workflow.workflow_id, "from_worker": workflow.executor_id})
+            DBOS.resume_workflow(workflow.workflow_id)

@@ -1,0 +1,305 @@
+"""What became of every study, analysis and delivery: written by the workflows, read by people.
+
+Every write may be repeated: a step that was interrupted runs again.
+"""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TypeVar
+
+from sqlalchemy import Engine, delete, func, select
+from sqlalchemy.engine import URL
+from sqlalchemy.orm import Session
+
+from node.domain.errors import Reason
+from node.domain.identity import StudyInstanceUID
+from node.domain.job import (
+    DELIVERY_PREDECESSORS,
+    FINAL_DELIVERY_STATES,
+    JOB_PREDECESSORS,
+    AnalysisId,
+    AnalysisOutcome,
+    DeliveryEnding,
+    DeliveryState,
+    Ending,
+    JobState,
+)
+from node.jobs.database import translated_errors
+from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, Row, StudyRow
+
+Clock = Callable[[], datetime]
+
+#: An analysis in one of these states is taken over by the next workflow that finds the same content.
+_OPEN_TO_ANOTHER_TRY = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """Which analysis a workflow is to do: identity of the study's content and of what decides the result."""
+
+    study_instance_uid: StudyInstanceUID
+    digest: str
+    fingerprint: str
+    workflow_id: str
+
+    @property
+    def analysis_id(self) -> AnalysisId:
+        """Identity of the analysis: the same content, software, weights and configuration give the same one."""
+        content = "\n".join((self.study_instance_uid, self.digest, self.fingerprint))
+        return AnalysisId(hashlib.sha256(content.encode()).hexdigest()[:24])
+
+
+RowType = TypeVar("RowType", bound=Row)
+
+
+def _locked(session: Session, table: type[RowType], key: str) -> RowType | None:
+    """Return a row that no other transaction changes until this one ends."""
+    return session.get(table, key, with_for_update=True)
+
+
+class Ledger:
+    """The record of studies, analyses, deliveries and events in the job database.
+
+    Parameters
+    ----------
+    clock
+        Returns the present moment, aware, in UTC.
+    """
+
+    def __init__(self, engine: Engine, url: URL, clock: Clock) -> None:
+        self._engine = engine
+        self._url = url
+        self._clock = clock
+
+    @contextmanager
+    def transaction(self) -> Iterator[Session]:
+        """Run the block in one transaction; raise TransientError ``database_unavailable`` if the database is away."""
+        with translated_errors(self._url), Session(self._engine) as session, session.begin():
+            yield session
+
+    def close(self) -> None:
+        """Give the connections back."""
+        self._engine.dispose()
+
+    def announce(self, session: Session, study_instance_uid: StudyInstanceUID) -> int:
+        """Note that a study is ready, and return how often it was by now."""
+        now = self._clock()
+        study = _locked(session, StudyRow, study_instance_uid)
+        if study is None:
+            study = StudyRow(study_instance_uid=study_instance_uid, arrivals=0, claimed=0, first_ready_at=now, updated_at=now)
+            session.add(study)
+        study.arrivals += 1
+        study.updated_at = now
+        self._note(session, study_instance_uid, "study ready", f"announcement {study.arrivals}")
+        return study.arrivals
+
+    def claim(self, claim: Claim, arrival: int) -> bool:
+        """Take up an analysis; return False if the same content was analysed or is in another workflow's hands."""
+        with self.transaction() as session:
+            study = _locked(session, StudyRow, claim.study_instance_uid)
+            if study is None:
+                return False
+            analysis = _locked(session, AnalysisRow, claim.analysis_id)
+            is_ours = analysis is None or analysis.workflow_id == claim.workflow_id or analysis.state in _OPEN_TO_ANOTHER_TRY
+            study.claimed = max(study.claimed, arrival)
+            study.current_analysis = claim.analysis_id
+            study.updated_at = self._clock()
+            if analysis is None:
+                session.add(self._new_analysis(session, claim))
+            elif not is_ours:
+                self._note(session, claim.study_instance_uid, "study unchanged", claim.analysis_id)
+            elif analysis.workflow_id != claim.workflow_id:
+                analysis.workflow_id = claim.workflow_id
+                analysis.state = JobState.QUEUED
+                analysis.interruptions = 0
+            return is_ours
+
+    def _new_analysis(self, session: Session, claim: Claim) -> AnalysisRow:
+        revisions = select(func.max(AnalysisRow.revision)).where(AnalysisRow.study_instance_uid == claim.study_instance_uid)
+        revision = (session.scalar(revisions) or 0) + 1
+        return AnalysisRow(
+            analysis_id=claim.analysis_id,
+            study_instance_uid=claim.study_instance_uid,
+            revision=revision,
+            digest=claim.digest,
+            fingerprint=claim.fingerprint,
+            workflow_id=claim.workflow_id,
+            state=JobState.QUEUED,
+            message="",
+            findings=[],
+            models=[],
+            object_count=0,
+            interruptions=0,
+        )
+
+    def begin_analysis(self, analysis_id: AnalysisId, workflow_id: str) -> int | None:
+        """Note that an analysis begins; return how often it was interrupted before, None if it is no longer wanted."""
+        with self.transaction() as session:
+            analysis = _locked(session, AnalysisRow, analysis_id)
+            if analysis is None or analysis.workflow_id != workflow_id:
+                return None
+            if analysis.state not in JOB_PREDECESSORS[JobState.RUNNING]:
+                return None
+            if analysis.state == JobState.RUNNING:
+                analysis.interruptions += 1
+                self._note(session, analysis.study_instance_uid, "analysis interrupted", analysis_id)
+            analysis.state = JobState.RUNNING
+            analysis.started_at = self._clock()
+            self._touch(session, analysis.study_instance_uid)
+            return analysis.interruptions
+
+    def end_analysis(self, analysis_id: AnalysisId, ending: Ending) -> None:
+        """Note how a try at an analysis ended without a result; a cancelled analysis stays cancelled."""
+        with self.transaction() as session:
+            analysis = _locked(session, AnalysisRow, analysis_id)
+            if analysis is None or analysis.state not in JOB_PREDECESSORS[ending.state]:
+                return
+            analysis.state = ending.state
+            analysis.reason, analysis.message = ending.reason, ending.message
+            analysis.findings = [asdict(finding) for finding in ending.findings]
+            analysis.finished_at = self._clock()
+            self._note(session, analysis.study_instance_uid, f"analysis {ending.state}", analysis_id, ending)
+            self._touch(session, analysis.study_instance_uid)
+
+    def record_analysis(self, analysis_id: AnalysisId, outcome: AnalysisOutcome, destinations: Iterable[str]) -> bool:
+        """Note the result of an analysis and what is owed to each destination; return False if it was cancelled."""
+        with self.transaction() as session:
+            analysis = _locked(session, AnalysisRow, analysis_id)
+            if analysis is None or analysis.state not in JOB_PREDECESSORS[JobState.ANALYSED]:
+                return False
+            analysis.state = JobState.ANALYSED
+            analysis.status = outcome.status
+            analysis.reason, analysis.message = None, ""
+            analysis.findings = [asdict(finding) for finding in outcome.findings]
+            analysis.models = [asdict(model) for model in outcome.models]
+            analysis.folder = None if outcome.folder is None else str(outcome.folder)
+            analysis.object_count = outcome.object_count
+            analysis.finished_at = self._clock()
+            for destination in destinations:
+                if session.get(DeliveryRow, (analysis_id, destination)) is None:
+                    session.add(self._new_delivery(analysis_id, destination))
+            self._note(session, analysis.study_instance_uid, f"analysis {outcome.status}", analysis_id)
+            self._touch(session, analysis.study_instance_uid)
+            return True
+
+    def _new_delivery(self, analysis_id: AnalysisId, destination: str) -> DeliveryRow:
+        return DeliveryRow(
+            analysis_id=analysis_id,
+            destination=destination,
+            state=DeliveryState.QUEUED,
+            attempt=0,
+            message="",
+            stored_count=0,
+            updated_at=self._clock(),
+        )
+
+    def begin_delivery(self, analysis_id: AnalysisId, destination: str, attempt: int) -> Path | None:
+        """Note that an attempt begins; return the folder of the result objects, None if they are no longer wanted."""
+        with self.transaction() as session:
+            delivery = session.get(DeliveryRow, (analysis_id, destination))
+            analysis = _locked(session, AnalysisRow, analysis_id)
+            if delivery is None or analysis is None or analysis.folder is None or delivery.attempt > attempt:
+                return None
+            if delivery.state not in DELIVERY_PREDECESSORS[DeliveryState.SENDING]:
+                return None
+            delivery.state = DeliveryState.SENDING
+            delivery.attempt = attempt
+            delivery.next_attempt_at = None
+            delivery.updated_at = self._clock()
+            return Path(analysis.folder)
+
+    def end_delivery(self, analysis_id: AnalysisId, destination: str, ending: DeliveryEnding) -> None:
+        """Note how an attempt ended; the study counts as delivered when every destination has everything."""
+        with self.transaction() as session:
+            delivery = session.get(DeliveryRow, (analysis_id, destination))
+            analysis = _locked(session, AnalysisRow, analysis_id)
+            if delivery is None or analysis is None or delivery.state not in DELIVERY_PREDECESSORS[ending.state]:
+                return
+            now = self._clock()
+            delivery.state = ending.state
+            delivery.reason, delivery.message = ending.reason, ending.message
+            delivery.stored_count = ending.stored_count
+            delivery.next_attempt_at = None if ending.retry_in_s is None else now + timedelta(seconds=ending.retry_in_s)
+            delivery.updated_at = now
+            session.flush()
+            states = set(session.scalars(select(DeliveryRow.state).where(DeliveryRow.analysis_id == analysis_id)))
+            if states == {DeliveryState.DELIVERED} and analysis.state == JobState.ANALYSED:
+                analysis.state = JobState.DELIVERED
+            self._note(session, analysis.study_instance_uid, f"delivery {ending.state}", destination, ending)
+            self._touch(session, analysis.study_instance_uid)
+
+    def reopen_deliveries(
+        self, session: Session, study_instance_uid: StudyInstanceUID
+    ) -> tuple[tuple[AnalysisId, str, int], ...]:
+        """Put the ended or waiting deliveries of the current analysis back; return identity and next attempt of each."""
+        study = _locked(session, StudyRow, study_instance_uid)
+        retried = DELIVERY_PREDECESSORS[DeliveryState.QUEUED] - {DeliveryState.QUEUED}
+        query = select(DeliveryRow).where(
+            DeliveryRow.analysis_id == (study.current_analysis if study else None), DeliveryRow.state.in_(retried)
+        )
+        reopened = []
+        for delivery in session.scalars(query):
+            # A waiting delivery has its next attempt queued already: that one finds itself overtaken and ends.
+            delivery.attempt += 2 if delivery.state == DeliveryState.WAITING else 1
+            delivery.state = DeliveryState.QUEUED
+            delivery.next_attempt_at = None
+            delivery.updated_at = self._clock()
+            self._note(session, study_instance_uid, "delivery retried", delivery.destination)
+            reopened.append((AnalysisId(delivery.analysis_id), delivery.destination, delivery.attempt))
+        return tuple(reopened)
+
+    def cancel(self, session: Session, study_instance_uid: StudyInstanceUID) -> int:
+        """Cancel what has not ended of a study; return how many analyses and deliveries that were."""
+        cancelled = 0
+        study = _locked(session, StudyRow, study_instance_uid)
+        if study is not None and study.claimed < study.arrivals:
+            study.claimed = study.arrivals
+            cancelled += 1
+        for analysis in session.scalars(select(AnalysisRow).where(AnalysisRow.study_instance_uid == study_instance_uid)):
+            if analysis.state in JOB_PREDECESSORS[JobState.CANCELLED] - {JobState.CANCELLED}:
+                analysis.state, analysis.reason = JobState.CANCELLED, Reason.CANCELLED
+                cancelled += 1
+            deliveries = select(DeliveryRow).where(
+                DeliveryRow.analysis_id == analysis.analysis_id, DeliveryRow.state.not_in(FINAL_DELIVERY_STATES)
+            )
+            for delivery in session.scalars(deliveries):
+                delivery.state, delivery.reason = DeliveryState.CANCELLED, Reason.CANCELLED
+                delivery.next_attempt_at = None
+                cancelled += 1
+        if cancelled:
+            self._note(session, study_instance_uid, "study cancelled", "")
+            self._touch(session, study_instance_uid)
+        return cancelled
+
+    def remove(self, session: Session, study_instance_uid: StudyInstanceUID) -> None:
+        """Remove the rows of a study; its events stay, and one more says that it was purged."""
+        analyses = select(AnalysisRow.analysis_id).where(AnalysisRow.study_instance_uid == study_instance_uid)
+        session.execute(delete(DeliveryRow).where(DeliveryRow.analysis_id.in_(analyses)))
+        session.execute(delete(AnalysisRow).where(AnalysisRow.study_instance_uid == study_instance_uid))
+        session.execute(delete(StudyRow).where(StudyRow.study_instance_uid == study_instance_uid))
+        self._note(session, study_instance_uid, "study purged", "")
+
+    def _touch(self, session: Session, study_instance_uid: str) -> None:
+        study = _locked(session, StudyRow, study_instance_uid)
+        if study is not None:
+            study.updated_at = self._clock()
+
+    def _note(
+        self, session: Session, study_instance_uid: str, kind: str, subject: str, ending: Ending | DeliveryEnding | None = None
+    ) -> None:
+        reason = ending.reason if ending else None
+        message = ending.message if ending else ""
+        session.add(
+            EventRow(
+                at=self._clock(),
+                study_instance_uid=study_instance_uid,
+                kind=kind,
+                subject=subject,
+                reason=reason,
+                message=message,
+            )
+        )

@@ -1,0 +1,153 @@
+"""The ledger as people read it: studies with their state, and the history of one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from node.domain.identity import StudyInstanceUID
+from node.domain.job import JobState
+from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, StudyRow
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryEntry:
+    """A delivery of one analysis to one destination."""
+
+    destination: str
+    state: str
+    attempt: int
+    stored_count: int
+    reason: str | None
+    message: str
+    next_attempt_at: datetime | None
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AnalysisEntry:
+    """One analysis of a study; ``findings`` and ``models`` as in ``measurements.json``."""
+
+    analysis_id: str
+    revision: int
+    state: str
+    status: str | None
+    reason: str | None
+    message: str
+    findings: tuple[dict[str, str], ...]
+    models: tuple[dict[str, str], ...]
+    folder: str | None
+    object_count: int
+    interruptions: int
+    started_at: datetime | None
+    finished_at: datetime | None
+    deliveries: tuple[DeliveryEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class EventEntry:
+    """One line of the audit trail."""
+
+    at: datetime
+    kind: str
+    subject: str
+    reason: str | None
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class StudyEntry:
+    """A study as one line: its state and its current analysis, None before the first began."""
+
+    study_instance_uid: StudyInstanceUID
+    state: JobState
+    first_ready_at: datetime
+    updated_at: datetime
+    current: AnalysisEntry | None
+
+
+@dataclass(frozen=True, slots=True)
+class StudyHistory:
+    """A study with all its analyses, first revision first, and its events, oldest first."""
+
+    study: StudyEntry
+    analyses: tuple[AnalysisEntry, ...]
+    events: tuple[EventEntry, ...]
+
+
+def list_studies(session: Session, state: JobState | None = None) -> tuple[StudyEntry, ...]:
+    """Return the studies, last changed first."""
+    studies = session.scalars(select(StudyRow).order_by(StudyRow.updated_at.desc(), StudyRow.study_instance_uid)).all()
+    current = {study.current_analysis for study in studies if study.current_analysis is not None}
+    rows = session.scalars(select(AnalysisRow).where(AnalysisRow.analysis_id.in_(current)))
+    analyses = {entry.analysis_id: entry for entry in _analysis_entries(session, rows)}
+    entries = (_study_entry(study, analyses.get(study.current_analysis or "")) for study in studies)
+    return tuple(entry for entry in entries if state is None or entry.state == state)
+
+
+def read_history(session: Session, study_instance_uid: StudyInstanceUID) -> StudyHistory | None:
+    """Return everything that is known of a study, None if it is unknown."""
+    study = session.get(StudyRow, study_instance_uid)
+    if study is None:
+        return None
+    of_study = AnalysisRow.study_instance_uid == study_instance_uid
+    analyses = _analysis_entries(session, session.scalars(select(AnalysisRow).where(of_study).order_by(AnalysisRow.revision)))
+    current = next((entry for entry in analyses if entry.analysis_id == study.current_analysis), None)
+    events = select(EventRow).where(EventRow.study_instance_uid == study_instance_uid).order_by(EventRow.event_id)
+    return StudyHistory(
+        _study_entry(study, current),
+        analyses,
+        tuple(EventEntry(event.at, event.kind, event.subject, event.reason, event.message) for event in session.scalars(events)),
+    )
+
+
+def _study_entry(study: StudyRow, current: AnalysisEntry | None) -> StudyEntry:
+    if study.claimed < study.arrivals:
+        state = JobState.QUEUED
+    else:
+        state = JobState.CANCELLED if current is None else JobState(current.state)
+    return StudyEntry(StudyInstanceUID(study.study_instance_uid), state, study.first_ready_at, study.updated_at, current)
+
+
+def _analysis_entries(session: Session, rows: Iterable[AnalysisRow]) -> tuple[AnalysisEntry, ...]:
+    analyses = tuple(rows)
+    identities = [analysis.analysis_id for analysis in analyses]
+    deliveries: dict[str, list[DeliveryEntry]] = {identity: [] for identity in identities}
+    query = select(DeliveryRow).where(DeliveryRow.analysis_id.in_(identities)).order_by(DeliveryRow.destination)
+    for delivery in session.scalars(query):
+        deliveries[delivery.analysis_id].append(_delivery_entry(delivery))
+    return tuple(_analysis_entry(analysis, tuple(deliveries[analysis.analysis_id])) for analysis in analyses)
+
+
+def _analysis_entry(analysis: AnalysisRow, deliveries: tuple[DeliveryEntry, ...]) -> AnalysisEntry:
+    return AnalysisEntry(
+        analysis_id=analysis.analysis_id,
+        revision=analysis.revision,
+        state=analysis.state,
+        status=analysis.status,
+        reason=analysis.reason,
+        message=analysis.message,
+        findings=tuple(analysis.findings),
+        models=tuple(analysis.models),
+        folder=analysis.folder,
+        object_count=analysis.object_count,
+        interruptions=analysis.interruptions,
+        started_at=analysis.started_at,
+        finished_at=analysis.finished_at,
+        deliveries=deliveries,
+    )
+
+
+def _delivery_entry(delivery: DeliveryRow) -> DeliveryEntry:
+    return DeliveryEntry(
+        destination=delivery.destination,
+        state=delivery.state,
+        attempt=delivery.attempt,
+        stored_count=delivery.stored_count,
+        reason=delivery.reason,
+        message=delivery.message,
+        next_attempt_at=delivery.next_attempt_at,
+        updated_at=delivery.updated_at,
+    )

@@ -1,0 +1,419 @@
+"""The durable engine on real databases: real worker processes with fake stages are killed at the worst moments."""
+
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from node.domain.errors import PermanentError, Reason, TransientError
+from node.domain.identity import StudyInstanceUID
+from node.domain.job import JobState
+from node.jobs import JobClient, open_jobs
+from tests.support.external import free_port, wait_until
+from tests.support.fake_world import Process, World
+from tests.support.postgres import running_postgres
+
+STUDY = StudyInstanceUID("1.2.840.1")
+OTHER_STUDY = StudyInstanceUID("1.2.840.10")
+
+CONFIG = """\
+database: {database}
+store: file:{folder}/store
+jobs:
+  workers: {workers}
+  polling_s: 0.05
+  shutdown_grace_s: 5
+  maximum_recovery_attempts: 2
+  retry: {{first_delay_s: 0.1, maximum_attempts: 3}}
+destinations:
+  - {{name: pacs, host: a.example, port: 104, ae_title: PACS, retry: {{first_delay_s: 0.1, maximum_attempts: {attempts}}}}}
+  - {{name: archive, host: b.example, port: 104, ae_title: ARCHIVE, retry: {{first_delay_s: 0.1, maximum_attempts: {attempts}}}}}
+"""
+
+
+@dataclass
+class Node:
+    """A job database, a fake world and the worker processes on them."""
+
+    folder: Path
+    database: str
+    world: World
+    jobs: JobClient
+    processes: list[Process] = field(default_factory=list)
+
+    def work(self, slot: int = 0, workers: int = 1, attempts: int = 3) -> Process:
+        config = self.folder / f"config-{slot}-{workers}-{attempts}.yaml"
+        text = CONFIG.format(database=self.database, folder=self.folder, workers=workers, attempts=attempts)
+        config.write_text(text, encoding="utf-8")
+        arguments = ["-m", "tests.support.fake_worker", str(config), str(self.world.folder), str(slot)]
+        process = Process(arguments, self.folder / "log")
+        self.processes.append(process)
+        return process
+
+    def working(self, slot: int = 0, workers: int = 1, attempts: int = 3) -> Process:
+        process = self.work(slot, workers, attempts)
+        assert process.line() == "ready", process.log
+        return process
+
+    def state(self, study: StudyInstanceUID = STUDY) -> JobState:
+        return self.jobs.study(study).study.state
+
+    def delivery(self, destination: str, study: StudyInstanceUID = STUDY) -> str | None:
+        current = self.jobs.study(study).study.current
+        states = {one.destination: one.state for one in current.deliveries} if current else {}
+        return states.get(destination)
+
+    def wait_for(self, state: JobState, study: StudyInstanceUID = STUDY) -> None:
+        wait_until(lambda: self.state(study) == state, f"{study} to be {state}: {self.jobs.study(study)}", 30)
+
+    def wait_for_delivery(self, destination: str, state: str, study: StudyInstanceUID = STUDY) -> None:
+        wait_until(lambda: self.delivery(destination, study) == state, f"{destination} to be {state}", 30)
+
+
+@pytest.fixture(scope="module")
+def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
+    """Give a new database of one server, started at the first call."""
+    with LazyServer(tmp_path_factory) as server:
+        yield server.new_database
+
+
+class LazyServer:
+    def __init__(self, folders: pytest.TempPathFactory) -> None:
+        self._folders = folders
+        self._count = 0
+        self._running = None
+        self._url = ""
+
+    def __enter__(self) -> "LazyServer":
+        return self
+
+    def new_database(self) -> str:
+        if self._running is None:
+            folder = self._folders.mktemp("postgres")
+            for parent in (folder, *folder.parents[:2]):
+                parent.chmod(0o755)
+            self._running = running_postgres(folder)
+            self._url = self._running.__enter__()
+        self._count += 1
+        return f"{self._url.rpartition('/')[0]}/jobs{self._count}"
+
+    def __exit__(self, *error: object) -> None:
+        if self._running is not None:
+            self._running.__exit__(None, None, None)
+
+
+@pytest.fixture(params=["sqlite", "postgres"])
+def node(request: pytest.FixtureRequest, tmp_path: Path, postgres: Callable[[], str]) -> Iterator[Node]:
+    database = f"sqlite:{tmp_path}/jobs.db" if request.param == "sqlite" else postgres()
+    yield from make_node(tmp_path, database)
+
+
+@pytest.fixture
+def local_node(tmp_path: Path) -> Iterator[Node]:
+    yield from make_node(tmp_path, f"sqlite:{tmp_path}/jobs.db")
+
+
+def make_node(folder: Path, database: str) -> Iterator[Node]:
+    world = World(folder / "world")
+    world.folder.mkdir()
+    node = Node(folder, database, world, open_jobs(database))
+    try:
+        yield node
+    finally:
+        for process in node.processes:
+            process.kill()
+        node.jobs.close()
+
+
+def test_study_is_analysed_and_delivered_to_every_destination(node: Node):
+    node.jobs.study_ready(STUDY)
+    assert node.state() == JobState.QUEUED
+    node.working()
+    node.wait_for(JobState.DELIVERED)
+    history = node.jobs.study(STUDY)
+    (analysis,) = history.analyses
+    assert (analysis.revision, analysis.status, analysis.object_count) == (1, "partial", 2)
+    assert analysis.findings == ({"code": "planes_disagree", "severity": "flag", "message": "planes disagree"},)
+    assert analysis.models == ({"name": "toy", "version": "1", "sha256": "abc"},)
+    assert [(one.destination, one.state, one.attempt, one.stored_count) for one in analysis.deliveries] == [
+        ("archive", "delivered", 1, 1),
+        ("pacs", "delivered", 1, 1),
+    ]
+    assert [event.kind for event in history.events][:2] == ["study ready", "analysis partial"]
+    assert sorted(node.world.happened()) == [
+        f"analyse {STUDY}",
+        f"analysed {STUDY}",
+        "send archive",
+        "send pacs",
+        f"sent archive {analysis.analysis_id}",
+        f"sent pacs {analysis.analysis_id}",
+    ]
+
+
+def test_kill_during_analysis_and_during_delivery_loses_and_repeats_nothing_visible(node: Node):
+    node.world.set("hold analysis")
+    node.world.set("hold pacs")
+    node.jobs.study_ready(STUDY)
+    worker = node.working()
+    node.world.wait_for(f"analyse {STUDY}")
+    assert node.state() == JobState.RUNNING
+    worker.kill()
+    node.world.clear("hold analysis")
+
+    worker = node.working()
+    node.world.wait_for("send pacs")
+    node.wait_for_delivery("archive", "delivered")
+    worker.kill()
+    assert node.delivery("pacs") == "sending"
+    node.world.clear("hold pacs")
+
+    node.working()
+    node.wait_for(JobState.DELIVERED)
+    happened = [line.split()[0] + " " + line.split()[1] for line in node.world.happened()]
+    assert happened.count(f"analysed {STUDY}") == 1
+    assert happened.count("sent pacs") == 1
+    assert happened.count("sent archive") == 1
+    assert happened.count("send pacs") == 2
+    (analysis,) = node.jobs.study(STUDY).analyses
+    assert analysis.interruptions == 1
+
+
+def test_dead_destination_ends_as_dead_letter_delays_no_other_and_is_retried(node: Node):
+    node.world.set("pacs is down")
+    node.working()
+    node.jobs.study_ready(STUDY)
+    node.jobs.study_ready(OTHER_STUDY)
+    node.wait_for_delivery("archive", "delivered", STUDY)
+    node.wait_for_delivery("archive", "delivered", OTHER_STUDY)
+    assert node.delivery("pacs") != "dead"
+    node.wait_for_delivery("pacs", "dead")
+    current = node.jobs.study(STUDY).study.current
+    assert current is not None
+    dead = next(one for one in current.deliveries if one.destination == "pacs")
+    assert (dead.attempt, dead.reason) == (3, "peer_unreachable")
+    assert "3 attempts" in dead.message
+    assert node.state() == JobState.ANALYSED
+
+    node.world.clear("pacs is down")
+    assert node.jobs.retry(STUDY) == "delivery queued to pacs"
+    node.wait_for(JobState.DELIVERED)
+    assert node.world.happened().count(f"analysed {STUDY}") == 1
+
+
+def test_hanging_destination_does_not_delay_another(local_node: Node):
+    node = local_node
+    node.world.set("hold pacs")
+    node.working()
+    for number in range(6):
+        node.jobs.study_ready(StudyInstanceUID(f"1.2.3.{number}"))
+    for number in range(6):
+        node.wait_for_delivery("archive", "delivered", StudyInstanceUID(f"1.2.3.{number}"))
+    assert node.world.happened().count("send pacs") == 1
+    node.world.clear("hold pacs")
+    node.wait_for(JobState.DELIVERED, StudyInstanceUID("1.2.3.5"))
+
+
+def test_delivery_waits_for_a_destination_that_comes_back(local_node: Node):
+    node = local_node
+    node.world.set("pacs is down")
+    node.working(attempts=100)
+    node.jobs.study_ready(STUDY)
+    node.world.wait_for("send pacs", times=2)
+    node.world.clear("pacs is down")
+    node.wait_for(JobState.DELIVERED)
+
+
+def test_delivery_that_waits_is_sent_at_once_on_retry_and_only_once(local_node: Node):
+    node = local_node
+    node.world.set("pacs is down")
+    node.working(attempts=100)
+    node.jobs.study_ready(STUDY)
+    node.wait_for_delivery("pacs", "waiting")
+    node.world.clear("pacs is down")
+    node.jobs.retry(STUDY)
+    node.wait_for(JobState.DELIVERED)
+    assert sum(line.startswith("sent pacs") for line in node.world.happened()) == 1
+
+
+def test_permanent_refusal_is_a_dead_letter_at_once(local_node: Node):
+    local_node.world.set("pacs refuses")
+    local_node.working()
+    local_node.jobs.study_ready(STUDY)
+    local_node.wait_for_delivery("pacs", "dead")
+    assert local_node.world.happened().count("send pacs") == 1
+
+
+def test_destination_that_refuses_some_objects_is_incomplete(local_node: Node):
+    local_node.world.set("pacs picks")
+    local_node.working()
+    local_node.jobs.study_ready(STUDY)
+    local_node.wait_for_delivery("pacs", "incomplete")
+    local_node.wait_for_delivery("archive", "delivered")
+    assert local_node.state() == JobState.ANALYSED
+
+
+def test_same_content_is_analysed_once_and_late_instances_make_a_revision(node: Node):
+    node.working()
+    node.jobs.study_ready(STUDY)
+    node.jobs.study_ready(STUDY)
+    node.wait_for(JobState.DELIVERED)
+    node.jobs.study_ready(STUDY)
+    wait_until(lambda: [event.kind for event in node.jobs.study(STUDY).events].count("study unchanged") == 2, "two repeats")
+    assert node.world.happened().count(f"analyse {STUDY}") == 1
+    assert node.state() == JobState.DELIVERED
+
+    node.world.set(f"digest {STUDY}", "digest 2")
+    node.jobs.study_ready(STUDY)
+    wait_until(lambda: len(node.jobs.study(STUDY).analyses) == 2, "revision 2")
+    node.wait_for(JobState.DELIVERED)
+    assert [one.revision for one in node.jobs.study(STUDY).analyses] == [1, 2]
+    assert node.world.happened().count(f"analyse {STUDY}") == 2
+
+
+def test_second_worker_in_a_slot_is_refused(node: Node):
+    node.working()
+    second = node.work()
+    message = second.line()
+    assert message.startswith("already_running: worker ")
+    assert "--slot" in message
+    assert second.wait() == 1
+
+
+def test_two_workers_analyse_every_study_once(node: Node):
+    node.working(0, workers=2)
+    node.working(1, workers=2)
+    studies = [StudyInstanceUID(f"1.2.3.{number}") for number in range(12)]
+    for study in studies:
+        node.jobs.study_ready(study)
+    for study in studies:
+        node.wait_for(JobState.DELIVERED, study)
+    assert sorted(line for line in node.world.happened() if line.startswith("analysed")) == sorted(f"analysed {s}" for s in studies)
+
+
+def test_work_of_a_slot_that_is_no_longer_used_is_taken_over(local_node: Node):
+    node = local_node
+    node.world.set("hold analysis")
+    node.jobs.study_ready(STUDY)
+    worker = node.working(slot=1, workers=2)
+    node.world.wait_for(f"analyse {STUDY}")
+    worker.kill()
+    node.world.clear("hold analysis")
+    node.working(slot=0, workers=1)
+    node.wait_for(JobState.DELIVERED)
+
+
+def test_analysis_that_kills_its_worker_is_parked_as_failed(local_node: Node):
+    node = local_node
+    node.world.set("analysis fails", "process")
+    node.jobs.study_ready(STUDY)
+    for _ in range(2):
+        assert node.working().wait() == -signal.SIGKILL
+    node.working()
+    node.wait_for(JobState.FAILED)
+    (analysis,) = node.jobs.study(STUDY).analyses
+    assert (analysis.reason, analysis.interruptions) == ("process_ended", 2)
+    node.world.clear("analysis fails")
+    node.jobs.retry(STUDY)
+    node.wait_for(JobState.DELIVERED)
+
+
+@pytest.mark.parametrize(
+    ("failure", "state", "reason", "tries"),
+    [
+        ("declined", JobState.DECLINED, "no_axial_t2", 1),
+        ("permanent", JobState.FAILED, "model_missing", 1),
+        ("bug", JobState.FAILED, "internal_error", 1),
+        ("transient", JobState.FAILED, "disk_full", 3),
+    ],
+)
+def test_errors_of_the_analysis_become_states(local_node: Node, failure: str, state: JobState, reason: str, tries: int):
+    node = local_node
+    node.world.set("analysis fails", failure)
+    worker = node.working()
+    node.jobs.study_ready(STUDY)
+    node.wait_for(state)
+    (analysis,) = node.jobs.study(STUDY).analyses
+    assert (analysis.reason, analysis.deliveries) == (reason, ())
+    assert node.world.happened().count(f"analyse {STUDY}") == tries
+    assert "DOE^JANE" not in worker.log
+    assert ("fake_world.py" in worker.log) == (failure == "bug")
+    if state == JobState.DECLINED:
+        assert analysis.findings[0]["code"] == "no_axial_t2"
+        with pytest.raises(PermanentError) as caught:
+            node.jobs.retry(STUDY)
+        assert caught.value.reason == Reason.NOTHING_TO_RETRY
+    else:
+        node.world.clear("analysis fails")
+        assert node.jobs.retry(STUDY) == "analysis queued"
+        node.wait_for(JobState.DELIVERED)
+
+
+def test_cancelled_study_is_not_delivered(node: Node):
+    node.world.set("hold analysis")
+    node.working()
+    node.jobs.study_ready(STUDY)
+    node.jobs.study_ready(OTHER_STUDY)
+    node.world.wait_for(f"analyse {STUDY}")
+    assert node.jobs.cancel(STUDY) == 1
+    assert node.jobs.cancel(OTHER_STUDY) == 1
+    assert node.jobs.cancel(OTHER_STUDY) == 0
+    node.world.clear("hold analysis")
+    node.world.wait_for(f"analysed {STUDY}")
+    third = StudyInstanceUID("1.2.3")
+    node.jobs.study_ready(third)
+    node.wait_for(JobState.DELIVERED, third)
+    assert node.state(STUDY) == node.state(OTHER_STUDY) == JobState.CANCELLED
+    assert node.delivery("pacs", STUDY) is None
+    assert f"analyse {OTHER_STUDY}" not in node.world.happened()
+
+
+def test_purged_study_leaves_only_its_events(node: Node):
+    node.working()
+    node.jobs.study_ready(STUDY)
+    node.jobs.study_ready(OTHER_STUDY)
+    node.wait_for(JobState.DELIVERED)
+    node.wait_for(JobState.DELIVERED, OTHER_STUDY)
+    node.jobs.purge(STUDY)
+    with pytest.raises(PermanentError) as caught:
+        node.jobs.study(STUDY)
+    assert caught.value.reason == Reason.STUDY_UNKNOWN
+    assert [entry.study_instance_uid for entry in node.jobs.studies()] == [OTHER_STUDY]
+    node.jobs.study_ready(STUDY)
+    node.wait_for(JobState.DELIVERED)
+    kinds = [event.kind for event in node.jobs.study(STUDY).events]
+    assert kinds.index("study purged") < kinds.index("study ready", 1)
+
+
+def test_graceful_stop_finishes_what_runs(local_node: Node):
+    node = local_node
+    node.world.set("hold analysis")
+    worker = node.working()
+    node.jobs.study_ready(STUDY)
+    node.world.wait_for(f"analyse {STUDY}")
+    worker.send(signal.SIGTERM)
+    wait_until(lambda: "worker stopping" in worker.log, "the worker to stop")
+    node.world.clear("hold analysis")
+    assert worker.wait() == 0
+    node.working()
+    node.wait_for(JobState.DELIVERED)
+    assert node.world.happened().count(f"analyse {STUDY}") == 1
+
+
+def test_job_list_shows_states(local_node: Node):
+    assert local_node.jobs.studies() == ()
+    local_node.jobs.study_ready(STUDY)
+    local_node.jobs.study_ready(OTHER_STUDY)
+    assert [entry.study_instance_uid for entry in local_node.jobs.studies()] == [OTHER_STUDY, STUDY]
+    assert local_node.jobs.studies(JobState.FAILED) == ()
+    assert len(local_node.jobs.studies(JobState.QUEUED)) == 2
+
+
+def test_server_that_is_away_is_a_transient_error_without_the_password():
+    jobs = open_jobs(f"postgresql://node:secret@127.0.0.1:{free_port()}/jobs")
+    with pytest.raises(TransientError) as caught:
+        jobs.study_ready(STUDY)
+    jobs.close()
+    assert caught.value.reason == Reason.DATABASE_UNAVAILABLE
+    assert "secret" not in str(caught.value)

@@ -1,0 +1,33 @@
+"""Run a real worker process with fake stages: ``python -m tests.support.fake_worker CONFIG WORLD SLOT``."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+
+from node.config import load_config
+from node.domain.errors import NodeError
+from node.log import configure_logging
+from node.workflows import Collaborators, work_until_stopped
+from tests.support.fake_world import FakeAnalyser, FakeDeliverer, World
+
+
+def main(config_path: str, world_path: str, slot: str) -> int:
+    config = load_config(Path(config_path))
+    configure_logging(config.log.level)
+    world = World(Path(world_path))
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    collaborators = Collaborators(
+        FakeAnalyser(world), FakeDeliverer(world), lambda uid: world.get(f"digest {uid}") or "digest 1", config.destinations
+    )
+    try:
+        work_until_stopped(config, int(slot), collaborators, stop, lambda: print("ready", flush=True))
+    except NodeError as error:
+        print(error, flush=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
