@@ -20,7 +20,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
         "serve": ("node.cli.roles", "Run the whole node on this machine: receiver and worker."),
         "receive": ("node.cli.roles", "Run the receiver: accept studies over DICOM."),
-        "work": ("node.cli.roles", "Run a worker: analyse and deliver studies."),
+        "work": ("node.cli.work", "Run a worker: analyse and deliver studies."),
         "analyze": ("node.cli.analyze", "Analyse DICOM files or folders without network or queue."),
         "doctor": ("node.cli.doctor", "Check configuration, disk, ports, models and destinations."),
         "studies": ("node.cli.studies", "List, show, retry, cancel and purge studies."),

@@ -11,10 +11,11 @@ from sqlalchemy.orm import Session
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import JobState
+from node.domain.worklist import StudyEntry, StudyHistory
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
 from node.jobs.tasks import APPLICATION_NAME, Task
-from node.jobs.worklist import StudyEntry, StudyHistory, list_studies, read_history
+from node.jobs.worklist import list_studies, read_history
 
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 

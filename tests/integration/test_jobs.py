@@ -1,7 +1,7 @@
 """The durable engine on real databases: real worker processes with fake stages are killed at the worst moments."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from node.domain.job import JobState
 from node.jobs import JobClient, open_jobs
 from tests.support.external import free_port, wait_until
 from tests.support.fake_world import Process, World
-from tests.support.postgres import running_postgres
+from tests.support.postgres import PostgresServer, running_postgres
 
 STUDY = StudyInstanceUID("1.2.840.1")
 OTHER_STUDY = StudyInstanceUID("1.2.840.10")
@@ -73,40 +73,15 @@ class Node:
 
 
 @pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[], str]]:
-    """Give a new database of one server, started at the first call."""
-    with LazyServer(tmp_path_factory) as server:
-        yield server.new_database
-
-
-class LazyServer:
-    def __init__(self, folders: pytest.TempPathFactory) -> None:
-        self._folders = folders
-        self._count = 0
-        self._running = None
-        self._url = ""
-
-    def __enter__(self) -> "LazyServer":
-        return self
-
-    def new_database(self) -> str:
-        if self._running is None:
-            folder = self._folders.mktemp("postgres")
-            for parent in (folder, *folder.parents[:2]):
-                parent.chmod(0o755)
-            self._running = running_postgres(folder)
-            self._url = self._running.__enter__()
-        self._count += 1
-        return f"{self._url.rpartition('/')[0]}/jobs{self._count}"
-
-    def __exit__(self, *error: object) -> None:
-        if self._running is not None:
-            self._running.__exit__(None, None, None)
+def server() -> Iterator[PostgresServer]:
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgres"])
-def node(request: pytest.FixtureRequest, tmp_path: Path, postgres: Callable[[], str]) -> Iterator[Node]:
-    database = f"sqlite:{tmp_path}/jobs.db" if request.param == "sqlite" else postgres()
+def node(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Node]:
+    is_local = request.param == "sqlite"
+    database = f"sqlite:{tmp_path}/jobs.db" if is_local else request.getfixturevalue("server").new_database()
     yield from make_node(tmp_path, database)
 
 
@@ -289,7 +264,9 @@ def test_two_workers_analyse_every_study_once(node: Node):
         node.jobs.study_ready(study)
     for study in studies:
         node.wait_for(JobState.DELIVERED, study)
-    assert sorted(line for line in node.world.happened() if line.startswith("analysed")) == sorted(f"analysed {s}" for s in studies)
+    assert sorted(line for line in node.world.happened() if line.startswith("analysed")) == sorted(
+        f"analysed {s}" for s in studies
+    )
 
 
 def test_work_of_a_slot_that_is_no_longer_used_is_taken_over(local_node: Node):

@@ -12,6 +12,11 @@ from node.workflows import Collaborators, work_until_stopped
 from tests.support.fake_world import FakeAnalyser, FakeDeliverer, World
 
 
+def say(line: str) -> None:
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
+
+
 def main(config_path: str, world_path: str, slot: str) -> int:
     config = load_config(Path(config_path))
     configure_logging(config.log.level)
@@ -22,9 +27,9 @@ def main(config_path: str, world_path: str, slot: str) -> int:
         FakeAnalyser(world), FakeDeliverer(world), lambda uid: world.get(f"digest {uid}") or "digest 1", config.destinations
     )
     try:
-        work_until_stopped(config, int(slot), collaborators, stop, lambda: print("ready", flush=True))
+        work_until_stopped(config, int(slot), collaborators, stop, lambda: say("ready"))
     except NodeError as error:
-        print(error, flush=True)
+        say(str(error))
         return 1
     return 0
 

@@ -91,7 +91,9 @@ class FakeDeliverer:
         if self._world.get(f"{name} refuses") is not None:
             raise PermanentError(Reason.PEER_REJECTED, f"{name} does not know us")
         self._world.note(f"sent {name} {analysis_folder.name}")
-        refused = (Finding(Reason.SOP_CLASS_REFUSED, Severity.ERROR, "no SEG"),) if self._world.get(f"{name} picks") else ()
+        refused = (
+            (Finding(Reason.SOP_CLASS_REFUSED, Severity.ERROR, "no SEG"),) if self._world.get(f"{name} picks") is not None else ()
+        )
         return DeliveryOutcome((SOPInstanceUID("1.2.3"),), refused)
 
 

@@ -1,0 +1,39 @@
+"""``cspine-node serve`` and ``receive``: the whole node on this machine, or its receiver alone."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
+from node.config import load_config
+from node.jobs import open_jobs
+from node.log import configure_logging
+from node.receiver import run_receiver
+from node.service import serve as run_service
+from node.service import stop_when_told
+
+supervised_option = click.option("--supervised", is_flag=True, hidden=True, help="End when standard input ends.")
+
+
+@click.command()
+@config_option
+def serve(config_path: Path | None) -> None:
+    """Run the receiver and the workers of this machine until a signal ends them."""
+    if not run_service(config_path_or_default(config_path), click.echo):
+        sys.exit(EXIT_ERROR)
+
+
+@click.command()
+@config_option
+@supervised_option
+def receive(config_path: Path | None, supervised: bool) -> None:
+    """Accept studies over DICOM and announce them to the workers; stores them also while the job database is away."""
+    config = load_config(config_path_or_default(config_path))
+    configure_logging(config.log.level)
+    stop = stop_when_told(config.jobs.shutdown_grace_s if supervised else None)
+    jobs = open_jobs(config.database)
+    try:
+        run_receiver(config, jobs.study_ready, stop=stop, on_ready=lambda port: click.echo(f"receiver ready on port {port}"))
+    finally:
+        jobs.close()
