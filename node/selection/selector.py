@@ -62,7 +62,8 @@ def _summarise(study: ReceivedStudy, skipped: _Skipped) -> list[SeriesSummary]:
 
 
 def _refuse_mixed_patients(study: ReceivedStudy, summaries: list[SeriesSummary]) -> None:
-    patients = {patient for summary in summaries for patient in summary.patients}
+    # an absent PatientID is no sign of a second patient
+    patients = {patient for summary in summaries for patient in summary.patients} - {""}
     if len(patients) > 1:
         message = f"study {study.study_instance_uid} holds {len(patients)} different PatientIDs; correct it at its source"
         raise Declined(Reason.PATIENT_MIXED, message, (Finding(Reason.PATIENT_MIXED, Severity.DECLINE, message),))
