@@ -1,8 +1,9 @@
 """Section ``reception``: the Storage and Verification SCP, and when a study is complete."""
 
+import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from node.config.section import Section
 from node.domain.errors import NodeError
@@ -37,6 +38,16 @@ class CompletionConfig(Section):
         le=86400,
         description="A study is taken as complete this long after its first instance even if more arrive, in seconds.",
     )
+
+    @field_validator("required_series")
+    @classmethod
+    def _are_expressions(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in patterns:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is not a regular expression: {error}") from error
+        return patterns
 
     @model_validator(mode="after")
     def _maximum_not_below_quiet(self) -> "CompletionConfig":

@@ -10,6 +10,9 @@ import logging
 import socket
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from time import monotonic
 from typing import cast
 
@@ -44,6 +47,7 @@ class StorageSCP:
         self._watermark = DiskWatermark(config.minimum_free_disk_mb, store.free_mb)
         self._entity = _application_entity(config)
         self._server: ThreadedAssociationServer | None = None
+        self._settings = ExitStack()
         self._stored_count = 0
         self._count_lock = threading.Lock()
 
@@ -60,11 +64,12 @@ class StorageSCP:
         ConfigError
             ``port_in_use``, or ``config_invalid`` if we may not or cannot listen there.
         """
-        _receive_into_files(self._store)
+        self._settings.enter_context(_receiving_into(self._store.incoming))
         address = (self._config.bind_address, self._config.port)
         try:
             self._server = self._entity.start_server(address, block=False, evt_handlers=self._event_handlers())
         except OSError as error:
+            self._settings.close()
             raise _cannot_listen(error, self._config) from error
         assert self._server is not None  # noqa: S101 - a server that does not block is returned
         return int(self._server.server_address[1])
@@ -79,11 +84,13 @@ class StorageSCP:
         for association in associations:
             association.join(max(0.0, deadline - monotonic()))
         self._entity.shutdown()
+        self._settings.close()
         self._server = None
 
     def _event_handlers(self) -> list[evt.EventHandlerType]:
         return [
             (evt.EVT_CONN_OPEN, _send_without_delay),
+            (evt.EVT_CONN_CLOSE, _end_without_request),
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ACCEPTED, _on_accepted),
             (evt.EVT_REJECTED, _on_rejected),
@@ -131,14 +138,18 @@ def _application_entity(config: ReceptionConfig) -> AE:
     return entity
 
 
-def _receive_into_files(store: Store) -> None:
-    """Make pynetdicom stream data sets into ``incoming``: the only place that changes settings of the process.
+@contextmanager
+def _receiving_into(folder: Path) -> Iterator[None]:
+    """Make pynetdicom stream data sets into a folder: the only place of this stage that changes settings of the process.
 
     Its own logging of each PDU is turned off as well: it costs time and is of no use to an administrator.
     """
-    _config.STORE_RECV_CHUNKED_DATASET = True
-    _config.LOG_HANDLER_LEVEL = "none"
-    tempfile.tempdir = str(store.incoming)
+    before = (_config.STORE_RECV_CHUNKED_DATASET, _config.LOG_HANDLER_LEVEL, tempfile.tempdir)
+    _config.STORE_RECV_CHUNKED_DATASET, _config.LOG_HANDLER_LEVEL, tempfile.tempdir = True, "none", str(folder)
+    try:
+        yield
+    finally:
+        _config.STORE_RECV_CHUNKED_DATASET, _config.LOG_HANDLER_LEVEL, tempfile.tempdir = before
 
 
 def _cannot_listen(error: OSError, config: ReceptionConfig) -> ConfigError:
@@ -171,6 +182,16 @@ def _send_without_delay(event: evt.Event) -> None:
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+
+def _end_without_request(event: evt.Event) -> None:
+    """End an association whose peer hung up before it asked for anything, as load balancers do to see if we live.
+
+    Without this pynetdicom keeps its two threads, and its place among ``maximum_associations``, for the whole
+    ``association_timeout_s``: the empty item is what it takes for that time having passed.
+    """
+    if event.assoc.requestor.primitive is None:
+        event.assoc.dul.to_user_queue.put(None)
 
 
 def _calling(event: evt.Event) -> dict[str, str]:

@@ -41,9 +41,10 @@ _SERIES = Tag(0x0020, 0x000E)
 _HEAD_TAGS: tuple[BaseTag, ...] = (_CHARACTER_SET, _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _SERIES_DESCRIPTION, _STUDY, _SERIES)
 _MEDIA_SOP_CLASS = Tag(0x0002, 0x0002)
 _TRANSFER_SYNTAX = Tag(0x0002, 0x0010)
-# Enough of a deflated data set to hold its head; a bound, because a few bytes can inflate to gigabytes.
-_DEFLATED_BYTES = 1 << 20
-_INFLATED_BYTES = 8 << 20
+# No head is longer: bounds on what a hostile file makes us parse, or inflate to gigabytes.
+_HEAD_BYTES = 4 << 20
+_DEFLATED_BYTES = 1 << 18
+_INFLATED_BYTES = 1 << 20
 _UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, RecursionError, OverflowError)
 
 
@@ -73,14 +74,16 @@ def read_head(path: Path) -> InstanceHead:
         ``not_dicom``, ``file_truncated`` (it ends before its Series Instance UID) or ``uid_invalid``.
     """
     with path.open("rb") as file:
-        return parse_head(file, lambda tag, _vr, _length: tag > _SERIES)
+        return parse_head(file, lambda tag, _vr, _length: tag > _SERIES or file.tell() > _HEAD_BYTES)
 
 
 def parse_head(file: BinaryIO, stop_when: StopWhen) -> InstanceHead:
     """Return the head of an open DICOM file, reading until ``stop_when``; raise as :func:`read_head` does."""
     try:
-        transfer_syntax = UID(_text(_read_meta(file), _TRANSFER_SYNTAX))
-        return _head_of(_read_dataset(file, transfer_syntax, stop_when))
+        transfer_syntax = _text(_read_meta(file), _TRANSFER_SYNTAX)
+        if not transfer_syntax:
+            raise EOFError("no transfer syntax")
+        return _head_of(_read_dataset(file, UID(transfer_syntax), stop_when))
     except InvalidDicomError as error:
         raise PermanentError(Reason.NOT_DICOM, "not a DICOM file: the prefix DICM is missing") from error
     except (EOFError, struct.error, zlib.error) as error:

@@ -1,0 +1,73 @@
+"""UIDs, analysis ids and headers that try to leave the store or to break the reader."""
+
+import tempfile
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+
+from node.domain.errors import NodeError
+from node.domain.identity import StudyInstanceUID
+from node.store import InstanceHead, collect_studies, open_store, read_head
+from tests.support.dicom_peers import Uids, mr_instance, write_instance
+
+HOSTILE = st.one_of(
+    st.text(max_size=80),
+    st.text(alphabet="0123456789./\\\0 ~", max_size=70),
+    st.sampled_from(["..", "../..", "/etc/passwd", "1/2", "1.2/../../3", "\0", "1.2.3\n", "C:\\x", "1..2", ".1", "1."]),
+)
+
+
+@given(study=HOSTILE, series=HOSTILE, instance=HOSTILE)
+@settings(max_examples=150, deadline=None)
+def test_nothing_is_ever_written_outside_the_series_folder(study: str, series: str, instance: str):
+    with tempfile.TemporaryDirectory() as folder:
+        outside = Path(folder) / "outside"
+        store = open_store(f"file:{outside / 'a' / 'store'}")
+        arrived = store.incoming / "arrived"
+        arrived.touch()
+        try:
+            ref = store.receive(arrived, InstanceHead(study, series, instance, "1.2", "MR", ""))
+        except NodeError:
+            assert arrived.is_file()
+            assert [path for path in outside.rglob("*") if path.is_file()] == [arrived]
+        else:
+            assert ref.path.resolve().parent.parent.parent == (store.root / "studies").resolve()
+
+
+@given(study=HOSTILE, analysis=HOSTILE)
+@settings(max_examples=150, deadline=None)
+def test_results_folders_stay_below_the_results(study: str, analysis: str):
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"file:{folder}")
+        try:
+            made = store.results_folder(StudyInstanceUID(study), analysis)
+        except NodeError:
+            return
+        assert made.resolve().parent.parent == (Path(folder) / "results").resolve()
+
+
+@pytest.fixture(scope="module", params=[ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
+def instance_bytes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("instance") / "a.dcm"
+    return write_instance(path, mr_instance(Uids("1.2.3", "1.2.4", "1.2.5")), request.param).read_bytes()
+
+
+@pytest.mark.filterwarnings("ignore")  # pydicom warns of much that is wrong with a damaged file
+@given(data=st.data())
+@settings(max_examples=200, deadline=None)
+def test_a_damaged_header_is_read_or_refused_but_never_an_unknown_error(instance_bytes: bytes, data: st.DataObject):
+    damaged = bytearray(instance_bytes[: data.draw(st.integers(0, len(instance_bytes)))])
+    for _ in range(data.draw(st.integers(0, 4))):
+        if damaged:
+            damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "a.dcm"
+        path.write_bytes(damaged)
+        collected = collect_studies([path])
+        assert len(collected.studies) + len(collected.unusable) == 1
+        with suppress(NodeError):
+            read_head(path)
