@@ -115,12 +115,12 @@ class ChildKeeper:
         with self._lock:
             if self._stop.is_set():
                 return 0
-            self._child = child = _start(self.role)
-        assert child.stdout is not None  # noqa: S101 - asked for in _start
-        for line in child.stdout:
-            self._was_ready = True
-            self._say(line.rstrip("\n"))
-        return child.wait()
+            self._child = _start(self.role)
+        with self._child as child:
+            for line in child.stdout or ():
+                self._was_ready = True
+                self._say(line.rstrip("\n"))
+            return child.wait()
 
     def terminate(self) -> None:
         """Ask the child to stop; kill it when its grace is over."""

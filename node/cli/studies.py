@@ -32,6 +32,8 @@ _STYLES = {
     "dead": "bold red",
 }
 
+_WIDTH = 240
+
 _uid_argument = click.argument("uid", callback=lambda _context, _parameter, text: _study_uid(text))
 _json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 
@@ -151,14 +153,12 @@ def _jobs(config_path: Path | None) -> Iterator[JobClient]:
 
 
 def _print(table: Table) -> None:
-    console = Console()
-    # A UID that is cut cannot be copied: in a file or a narrow terminal a line may be as long as it needs.
-    console.print(table, width=None if console.is_terminal else 300)
+    # A UID that is cut or folded cannot be copied: the terminal itself may break a long line.
+    Console(width=max(Console().width, _WIDTH)).print(table)
 
 
 def _study_table(entries: tuple[StudyEntry, ...]) -> Table:
     table = Table("study", "state", "revision", "status", "deliveries", "changed", "reason", box=None, pad_edge=False)
-    table.columns[0].no_wrap = True
     for entry in entries:
         current = entry.current
         deliveries = ", ".join(f"{one.destination} {_styled(one.state)}" for one in current.deliveries) if current else ""
