@@ -169,7 +169,7 @@ def _corners(shape: tuple[int, ...], affine: Array) -> Array:
 
 def _middle(settings: SliceSettings, corners: Array, masks: Mapping[str, Path]) -> Array:
     """Return the LPS point on which the slices are centred: of the first mask, else of the volume."""
-    middle = corners.mean(axis=0)
+    middle: Array = corners.mean(axis=0)
     if masks:
         mask = nibabel.Nifti1Image.from_filename(next(iter(masks.values())))
         centre = np.argwhere(np.asarray(mask.dataobj) > 0).mean(axis=0)

@@ -84,7 +84,7 @@ def decode(data_set: FileDataset, instance: InstanceRef) -> StoredValues:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            decoded = pixel_array(data_set)
+            decoded = pixel_array(data_set, allow_excess_frames=False)
         values = decoded.reshape(-1, int(data_set.Rows), int(data_set.Columns))
     except (
         RuntimeError,

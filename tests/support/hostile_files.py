@@ -3,7 +3,9 @@
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 from pydicom import dcmread
@@ -60,14 +62,24 @@ def small_pixels(series: SmallSeries) -> list[np.ndarray]:
 
 def write_small_series(folder: Path, series: SmallSeries, changes: Mapping[str, Change] | None = None) -> ReceivedSeries:
     """Write a series, change its headers, and return it as it would be received."""
+    target = folder / str(series.number)
+    target.mkdir(parents=True)
+    paths = [target / f"{index}.dcm" for index in range(len(_content(series)))]
+    for index, (path, content) in enumerate(zip(paths, _content(series), strict=True)):
+        path.write_bytes(content)
+        if changes:
+            change_file(path, {keyword: _at(change, index) for keyword, change in changes.items()})
+    return received(series, paths)
+
+
+@cache
+def _content(series: SmallSeries) -> tuple[bytes, ...]:
+    """Return the files of an unchanged series; writing them is what takes time."""
     acquisition = replace_number(series.acquisition, series.number)
     slices = tuple(map(SliceImage, small_planes(series), small_pixels(series)))
     images = SeriesImages(slices, 3.0, series.spacing_mm, acquisition, series.encoding)
-    paths = write_series(folder / str(series.number), series.subject, images)
-    if changes:
-        for index, path in enumerate(paths):
-            change_file(path, {keyword: _at(change, index) for keyword, change in changes.items()})
-    return received(series, paths)
+    with TemporaryDirectory() as folder:
+        return tuple(path.read_bytes() for path in write_series(Path(folder), series.subject, images))
 
 
 def replace_number(acquisition: Acquisition, number: int) -> Acquisition:
