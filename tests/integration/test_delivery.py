@@ -25,7 +25,7 @@ from node.delivery import deliver_objects, echo, send_files
 from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.report import ReportKind
 from tests.support.dicom_peers import Uids, dataset_bytes, mr_instance, report_object, running_storescp, write_instance
-from tests.support.external import free_port
+from tests.support.external import drops_sockets, free_port
 from tests.support.orthanc import Orthanc, running_orthanc
 
 # An association profile of storescp that takes Comprehensive SR in Implicit VR only, and verification.
@@ -160,7 +160,7 @@ def test_out_of_resources_is_tried_again_later(tmp_path: Path):
     assert caught.value.reason is Reason.PEER_OUT_OF_RESOURCES
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pynetdicom drops a socket that was refused
+@drops_sockets
 def test_a_peer_that_is_down_is_tried_again_later(tmp_path: Path):
     destination = DestinationConfig(name="down", host="127.0.0.1", port=free_port(), ae_title="DOWN", timeout_s=1)
     with pytest.raises(TransientError) as caught:

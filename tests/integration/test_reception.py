@@ -1,6 +1,5 @@
 """Real senders against our Storage SCP."""
 
-import gc
 import queue
 import socket
 import struct
@@ -33,7 +32,7 @@ from tests.support.dicom_peers import (
     running_receiver,
     write_instance,
 )
-from tests.support.external import require_tool, wait_until
+from tests.support.external import drops_sockets, require_tool, wait_until
 
 NATIVE_AND_COMPRESSED = (
     ExplicitVRLittleEndian,
@@ -189,7 +188,7 @@ def test_a_uid_that_would_leave_the_store_is_refused_and_the_association_goes_on
     assert {path for path in tmp_path.rglob("*") if path.is_dir()} - before <= set(receiver.files[0].parents)
 
 
-@pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # pynetdicom leaves closing it to the garbage collector
+@drops_sockets
 def test_an_abort_inside_an_instance_leaves_the_receiver_well(receiver, tmp_path: Path):
     entity = AE(ae_title="SCANNER")
     association = entity.associate(
@@ -205,10 +204,9 @@ def test_an_abort_inside_an_instance_leaves_the_receiver_well(receiver, tmp_path
     assert storescu(receiver, "127.0.0.1", receiver.port, write_instance(tmp_path / "next.dcm", mr_instance())).returncode == 0
     assert len(receiver.files) == 1
     assert receiver.store.sweep_incoming(before=time.time() + 1) == 1
-    gc.collect()
 
 
-@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")  # pynetdicom drops a socket that was reset
+@drops_sockets
 def test_bare_tcp_connections_do_not_exhaust_the_receiver(tmp_path: Path):
     with running_receiver(tmp_path / "store", maximum_associations=2) as receiver:
         for payload in (b"", b"GET / HTTP/1.1\r\n\r\n", struct.pack(">BBL", 1, 0, 2**31), b"\x00" * 100):
@@ -216,7 +214,6 @@ def test_bare_tcp_connections_do_not_exhaust_the_receiver(tmp_path: Path):
                 with socket.create_connection(("127.0.0.1", receiver.port)) as connection:
                     connection.sendall(payload)
         wait_until(lambda: echoscu("PACS", receiver.port).returncode == 0, "an echo is answered after the bare connections")
-    gc.collect()
 
 
 def test_a_second_receiver_is_refused_with_a_reason(receiver, tmp_path: Path):

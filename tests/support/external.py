@@ -1,12 +1,30 @@
 """External programs and conditions that tests wait for."""
 
+import functools
+import gc
 import os
 import shutil
 import socket
 import time
+import warnings
 from collections.abc import Callable
 
 import pytest
+
+
+def drops_sockets(test: Callable[..., None]) -> Callable[..., None]:
+    """Let pynetdicom drop sockets of refused and reset connections without closing them, and collect them in this test."""
+
+    @functools.wraps(test)
+    def wrapped(*arguments: object, **named: object) -> None:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)
+            try:
+                test(*arguments, **named)
+            finally:
+                gc.collect()
+
+    return wrapped
 
 
 def require_tool(name: str) -> str:

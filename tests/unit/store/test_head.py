@@ -1,7 +1,6 @@
 """Reading where an instance belongs."""
 
 import tracemalloc
-import zlib
 from pathlib import Path
 
 import pytest
@@ -85,16 +84,14 @@ def test_a_uid_that_is_none_is_refused(tmp_path: Path):
     assert caught.value.reason is Reason.UID_INVALID
 
 
-@pytest.mark.filterwarnings("ignore:Expected explicit VR")
 def test_a_deflated_bomb_is_inflated_only_in_part(tmp_path: Path):
-    path = write_instance(tmp_path / "a.dcm", mr_instance(), DeflatedExplicitVRLittleEndian)
-    content = path.read_bytes()
-    compressor = zlib.compressobj(wbits=-zlib.MAX_WBITS)
-    bomb = compressor.compress(bytes(100 << 20)) + compressor.flush()
-    path.write_bytes(content[: -len(dataset_bytes(path))] + bomb)
+    instance = mr_instance()
+    instance.add_new(0x00091001, "OB", bytes(64 << 20))  # before the UIDs of study and series
+    path = write_instance(tmp_path / "a.dcm", instance, DeflatedExplicitVRLittleEndian)
+    assert path.stat().st_size < 1 << 20
     tracemalloc.start()
     with pytest.raises(PermanentError):
         read_head(path)
     _, peak_bytes = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak_bytes < 40 << 20
+    assert peak_bytes < 8 << 20
