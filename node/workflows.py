@@ -248,10 +248,11 @@ class DeliveryWorkflow:
             message = f"{name} is no longer among the destinations of the configuration"
             return _json(_DELIVERY_ENDING, DeliveryEnding(DeliveryState.DEAD, 0, Reason.DESTINATION_UNKNOWN, message))
         result = _guarded(lambda: self._deliverer.deliver(destination, folder))
-        return _json(_DELIVERY_ENDING, _delivery_ending(result, attempt - first_attempt + 1, destination.retry))
+        return _json(_DELIVERY_ENDING, delivery_ending(result, attempt - first_attempt + 1, destination.retry))
 
 
-def _delivery_ending(result: DeliveryOutcome | NodeError, failures: int, retry: RetryConfig) -> DeliveryEnding:
+def delivery_ending(result: DeliveryOutcome | NodeError, failures: int, retry: RetryConfig) -> DeliveryEnding:
+    """Return what follows from an attempt, the ``failures``-th that could fail since the delivery was queued."""
     if isinstance(result, DeliveryOutcome):
         if not result.refused:
             return DeliveryEnding(DeliveryState.DELIVERED, len(result.stored))

@@ -247,7 +247,8 @@ def test_same_content_is_analysed_once_and_late_instances_make_a_revision(node: 
     assert node.world.happened().count(f"analyse {STUDY}") == 2
 
 
-def test_second_worker_in_a_slot_is_refused(node: Node):
+def test_second_worker_in_a_slot_is_refused(local_node: Node):
+    node = local_node
     node.working()
     second = node.work()
     message = second.line()
@@ -385,6 +386,26 @@ def test_job_list_shows_states(local_node: Node):
     assert [entry.study_instance_uid for entry in local_node.jobs.studies()] == [OTHER_STUDY, STUDY]
     assert local_node.jobs.studies(JobState.FAILED) == ()
     assert len(local_node.jobs.studies(JobState.QUEUED)) == 2
+
+
+def test_server_that_crashes_during_an_analysis_is_waited_for(server: PostgresServer, tmp_path: Path):
+    for node in make_node(tmp_path, server.new_database()):
+        node.world.set("hold analysis")
+        node.working()
+        node.jobs.study_ready(STUDY)
+        node.world.wait_for(f"analyse {STUDY}")
+        server.stop()
+        try:
+            with pytest.raises(TransientError):
+                node.jobs.study_ready(OTHER_STUDY)
+            node.world.clear("hold analysis")
+            node.world.wait_for(f"analysed {STUDY}")
+        finally:
+            server.start()
+        node.wait_for(JobState.DELIVERED)
+        node.jobs.study_ready(OTHER_STUDY)
+        node.wait_for(JobState.DELIVERED, OTHER_STUDY)
+        assert node.world.happened().count(f"analyse {STUDY}") == 1
 
 
 def test_server_that_is_away_is_a_transient_error_without_the_password():

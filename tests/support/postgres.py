@@ -7,7 +7,6 @@ import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
@@ -26,50 +25,49 @@ def postgres_programs() -> Path:
     return Path(require_tool("initdb")).parent
 
 
-@dataclass(frozen=True)
 class PostgresServer:
-    """A running server that listens on this machine only."""
+    """A server that listens on this machine only; Postgres refuses to run as root, so root hands it to its user."""
 
-    port: int
+    def __init__(self, cluster: Path) -> None:
+        self._programs = postgres_programs()
+        self._cluster = cluster
+        self._user = _hand_over(cluster) if os.geteuid() == 0 else []
+        self._port = free_port()
+        self._call("initdb", "-A", "trust", "-U", _USER, "-E", "UTF8", "--no-sync")
 
-    def url(self, database: str) -> str:
-        return f"postgresql://{_USER}@127.0.0.1:{self.port}/{database}"
+    def start(self) -> None:
+        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        self._call("pg_ctl", "-w", "-l", str(self._cluster / "log"), "-o", options, "start")
+
+    def stop(self) -> None:
+        """Stop the server at once, as a crash does."""
+        self._call("pg_ctl", "-w", "-m", "immediate", "stop")
 
     def new_database(self) -> str:
         """Return the URL of a new, empty database."""
         name = f"jobs_{uuid.uuid4().hex}"
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
+        with psycopg.connect(self._url("postgres"), autocommit=True) as connection:
             connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
-        return self.url(name)
+        return self._url(name)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql://{_USER}@127.0.0.1:{self._port}/{database}"
+
+    def _call(self, program: str, *arguments: str) -> None:
+        command = [*self._user, str(self._programs / program), "-D", str(self._cluster), *arguments]
+        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=60)
 
 
 @contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
-    """Run a server with its files in a temporary folder; Postgres refuses to run as root, so root hands it to its user.
-
-    Not in a folder of pytest, which closes its folders to other users.
-    """
-    programs = postgres_programs()
+    """Run a server with its files in a temporary folder; not in one of pytest, which closes them to other users."""
     with tempfile.TemporaryDirectory(prefix="cspine-postgres-") as folder:
-        cluster = Path(folder)
-        with _running(programs, cluster, _hand_over(cluster) if os.geteuid() == 0 else []) as server:
+        server = PostgresServer(Path(folder))
+        server.start()
+        try:
             yield server
-
-
-@contextmanager
-def _running(programs: Path, cluster: Path, user: list[str]) -> Iterator[PostgresServer]:
-    def call(program: str, *arguments: str) -> None:
-        command = [*user, str(programs / program), "-D", str(cluster), *arguments]
-        subprocess.run(command, check=True, cwd="/", stdout=subprocess.DEVNULL, timeout=60)
-
-    port = free_port()
-    call("initdb", "-A", "trust", "-U", _USER, "-E", "UTF8", "--no-sync")
-    options = f"-p {port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
-    call("pg_ctl", "-w", "-l", str(cluster / "log"), "-o", options, "start")
-    try:
-        yield PostgresServer(port)
-    finally:
-        call("pg_ctl", "-w", "-m", "immediate", "stop")
+        finally:
+            server.stop()
 
 
 def _hand_over(cluster: Path) -> list[str]:
