@@ -19,6 +19,8 @@ from node.store import open_store
 # 2026-01-01: a clock that says less was never set.
 _EARLIEST_S = 1767225600
 _CONNECT_TIMEOUT_S = 5.0
+# Where a node that listens on every address is reached from this machine.
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
 class CheckResult(StrEnum):
@@ -110,7 +112,8 @@ def _port(config: Config) -> Check:
     reception = config.reception
     where = f"{reception.bind_address}:{reception.port}"
     try:
-        with socket.create_server((reception.bind_address, reception.port)):
+        family = socket.AF_INET6 if ":" in reception.bind_address else socket.AF_INET
+        with socket.create_server((reception.bind_address, reception.port), family=family):
             return Check("reception", CheckResult.OK, f"{where} is free")
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
@@ -120,7 +123,7 @@ def _port(config: Config) -> Check:
 
 def _own_port(config: Config, where: str) -> Check:
     reception = config.reception
-    host = "127.0.0.1" if reception.bind_address == "0.0.0.0" else reception.bind_address  # noqa: S104 - compared, not bound
+    host = _LOOPBACK.get(reception.bind_address, reception.bind_address)
     ourselves = DestinationConfig(
         name="self", host=host, port=reception.port, ae_title=reception.ae_title, timeout_s=_CONNECT_TIMEOUT_S
     )

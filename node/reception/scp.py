@@ -34,10 +34,10 @@ _ERROR_COMMENT_LENGTH = 64  # VR LO, PS3.5 section 6.2
 
 
 class StorageSCP:
-    """Accepts associations, stores what they send and notes it in ``open_studies``; one for each process.
+    """Accepts associations, stores what they send and notes it in ``open_studies``.
 
     One for each process, because pynetdicom's way of receiving and Python's folder for temporary files are settings
-    of the process.
+    of the process. Where the disk fills up inside an instance, in spite of the watermark, its association is aborted.
     """
 
     def __init__(self, config: ReceptionConfig, store: Store, open_studies: OpenStudies) -> None:
@@ -120,6 +120,9 @@ class StorageSCP:
         except NodeError as error:
             _log.warning("instance refused: %s", error, extra=_calling(event))
             return _answer(status_of(error), error.message)
+        except OSError as error:  # the file just written cannot be opened, for example too many are open
+            _log.error("instance refused: %s", error.strerror, extra=_calling(event))
+            return _answer(StoreStatus.OUT_OF_RESOURCES, "the store cannot be read; send again later")
         with self._count_lock:
             self._stored_count += 1
         return _answer(StoreStatus.SUCCESS)

@@ -6,6 +6,7 @@ import struct
 import subprocess
 import threading
 import time
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -22,9 +23,11 @@ from pydicom.uid import (
 )
 from pynetdicom import AE, build_context
 
+from node.config import DestinationConfig, ReceptionConfig
 from node.delivery import send_files
-from node.domain.errors import ConfigError, Reason
-from node.store import open_store
+from node.domain.errors import ConfigError, Reason, TransientError
+from node.reception import Clock, OpenStudies, StorageSCP, StudyAssembler
+from node.store import Store, open_store
 from tests.support.dicom_peers import (
     Uids,
     dataset_bytes,
@@ -252,3 +255,50 @@ def test_a_running_association_finishes_when_the_receiver_stops(tmp_path: Path):
         assert status.Status == 0
     assert len(list((tmp_path / "store" / "studies").rglob("*.dcm"))) == 1
     assert len(open_store(f"file:{tmp_path / 'store'}").open_marks()) == 1
+
+
+def test_a_data_set_that_is_not_the_announced_instance_is_refused(receiver, tmp_path: Path):
+    instance = mr_instance()
+    path = write_instance(tmp_path / "a.dcm", instance)
+    announced = Uids.new().instance.ljust(len(instance.SOPInstanceUID), "1")[: len(instance.SOPInstanceUID)]
+    path.write_bytes(path.read_bytes().replace(str(instance.SOPInstanceUID).encode(), announced.encode(), 1))
+    ((_, problem),) = send_files(receiver.destination(), "SCANNER", [path], lambda _done, _total: None).failed
+    assert "0xA900" in problem
+    assert receiver.files == []
+
+
+class FillingStore(Store):
+    """A store whose disk is full once an association was admitted."""
+
+    asked = 0
+
+    def free_mb(self) -> float:
+        self.asked += 1
+        return 2000 if self.asked == 1 else 900
+
+
+def test_an_instance_is_refused_as_out_of_resources_when_the_disk_fills_up(tmp_path: Path):
+    store = FillingStore(tmp_path / "store")
+    config = ReceptionConfig(bind_address="127.0.0.1", port=0, minimum_free_disk_mb=2000)
+    open_studies = OpenStudies(StudyAssembler(config.completion), store, Clock(time.monotonic, time.time))
+    scp = StorageSCP(config, store, open_studies)
+    destination = DestinationConfig(name="node", host="127.0.0.1", port=scp.start(), ae_title="CSPINE")
+    try:
+        with pytest.raises(TransientError) as caught:
+            send_files(destination, "PACS", [write_instance(tmp_path / "a.dcm", mr_instance())], lambda _done, _total: None)
+    finally:
+        scp.stop(5)
+    assert caught.value.reason is Reason.PEER_OUT_OF_RESOURCES
+    assert scp.stored_count == 0
+    assert store.study_uids() == ()
+
+
+def test_the_memory_of_the_receiver_does_not_grow_with_the_size_of_an_instance(receiver, tmp_path: Path):
+    path = write_instance(tmp_path / "big.dcm", mr_instance(rows=4096))
+    tracemalloc.start()
+    result = storescu(receiver, "127.0.0.1", receiver.port, path)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert result.returncode == 0
+    assert receiver.files[0].stat().st_size > 32 << 20
+    assert peak_bytes < 8 << 20

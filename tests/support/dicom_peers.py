@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 from pydicom import config
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.filereader import read_dataset, read_preamble
@@ -58,7 +59,7 @@ def mr_instance(
     instance.BitsAllocated = instance.BitsStored = 16
     instance.HighBit = 15
     instance.PixelRepresentation = 0
-    instance.PixelData = b"".join((value % 65536).to_bytes(2, "little") for value in range(rows * rows))
+    instance.PixelData = np.arange(rows * rows).astype("<u2").tobytes()
     instance["PixelData"].VR = "OW"
     return instance
 
