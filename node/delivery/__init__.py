@@ -4,9 +4,9 @@ In: finished result objects on disk and a destination. Out: what the peer stored
 Never changes an object, never waits to try again (the job queue does), never calls an object stored that was not.
 """
 
-from node.delivery.echo import EchoReport, echo
 from node.delivery.files import SentFiles, send_files
 from node.delivery.receipt import Receipt, RefusedObject, StoredObject
 from node.delivery.scu import deliver_objects
+from node.delivery.verification import EchoReport, echo
 
 __all__ = ["EchoReport", "Receipt", "RefusedObject", "SentFiles", "StoredObject", "deliver_objects", "echo", "send_files"]
