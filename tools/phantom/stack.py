@@ -13,6 +13,7 @@ Axes = tuple[tuple[float, float, float], tuple[float, float, float]]
 #: along_row and along_column before any turn.
 SAGITTAL_AXES: Axes = (POSTERIOR, (0.0, 0.0, -1.0))
 AXIAL_AXES: Axes = (LEFT, POSTERIOR)
+CORONAL_AXES: Axes = (LEFT, (0.0, 0.0, -1.0))
 
 
 @dataclass(frozen=True, slots=True)
