@@ -13,7 +13,7 @@ _DATE_TIME = STUDY_DATE + STUDY_TIME
 def add_enhanced_modules(data_set: Dataset, images: SeriesImages, dimension_uid: str) -> None:
     """Add everything but the pixels that an Enhanced MR image has beyond the modules of a classic one."""
     planes = [image.plane for image in images.slices]
-    data_set.ImageType = ["ORIGINAL", "PRIMARY", "VOLUME", "NONE"]
+    data_set.ImageType = _image_type(images.acquisition)
     data_set.NumberOfFrames = len(planes)
     _add_image_module(data_set)
     _add_pulse_sequence(data_set, images.acquisition)
@@ -29,6 +29,11 @@ def contrast_word(acquisition: Acquisition) -> str:
     if acquisition.inversion_time_ms is not None:
         return "STIR"
     return "T2" if acquisition.echo_time_ms >= 60 else "T1"
+
+
+def _image_type(acquisition: Acquisition) -> list[str]:
+    """Return ImageType (PS3.3 section C.8.16.1): its third value is the flavour."""
+    return ["ORIGINAL", "PRIMARY", "LOCALIZER" if "LOCALIZER" in acquisition.image_type else "VOLUME", "NONE"]
 
 
 def _item(**values: object) -> Dataset:
@@ -62,7 +67,8 @@ def _add_pulse_sequence(data_set: Dataset, acquisition: Acquisition) -> None:
     data_set.PulseSequenceName = acquisition.sequence_name
     data_set.MRAcquisitionType = "2D"
     data_set.EchoPulseSequence = "GRADIENT" if "GR" in acquisition.scanning_sequence else "SPIN"
-    data_set.MultipleSpinEcho = "YES" if acquisition.echo_train_length > 1 else "NO"
+    if "GR" not in acquisition.scanning_sequence:
+        data_set.MultipleSpinEcho = "YES" if acquisition.echo_train_length > 1 else "NO"
     data_set.MultiPlanarExcitation = "NO"
     data_set.PhaseContrast = "NO"
     data_set.TimeOfFlightContrast = "NO"
@@ -91,7 +97,7 @@ def _shared(images: SeriesImages) -> Dataset:
     acquisition, plane = images.acquisition, images.slices[0].plane
     region = _item(CodeValue="122494005", CodingSchemeDesignator="SCT", CodeMeaning="Cervical spine")
     frame_type = _item(
-        FrameType=["ORIGINAL", "PRIMARY", "VOLUME", "NONE"],
+        FrameType=_image_type(acquisition),
         PixelPresentation="MONOCHROME",
         VolumetricProperties="VOLUME",
         VolumeBasedCalculationTechnique="NONE",
@@ -103,10 +109,8 @@ def _shared(images: SeriesImages) -> Dataset:
         SliceThickness=images.thickness_mm,
         SpacingBetweenSlices=images.spacing_between_slices_mm,
     )
-    orientation = np.concatenate([plane.along_row, plane.along_column])
     return _item(
         PixelMeasuresSequence=Items([measures]),
-        PlaneOrientationSequence=Items([_item(ImageOrientationPatient=decimal_strings(orientation))]),
         FrameAnatomySequence=Items([_item(FrameLaterality="U", AnatomicRegionSequence=Items([region]))]),
         FrameVOILUTSequence=Items([_item(WindowCenter=500, WindowWidth=1000)]),
         PixelValueTransformationSequence=Items([_item(RescaleIntercept=0, RescaleSlope=1, RescaleType="US")]),
@@ -194,4 +198,10 @@ def _per_frame(plane: ImagePlane, number: int, dimension_uid: str) -> Dataset:
         DimensionIndexValues=[1, number],
     )
     position = _item(ImagePositionPatient=decimal_strings(plane.position))
-    return _item(FrameContentSequence=Items([content]), PlanePositionSequence=Items([position]))
+    directions = np.concatenate([plane.along_row, plane.along_column])
+    orientation = _item(ImageOrientationPatient=decimal_strings(directions))
+    return _item(
+        FrameContentSequence=Items([content]),
+        PlanePositionSequence=Items([position]),
+        PlaneOrientationSequence=Items([orientation]),
+    )
