@@ -121,8 +121,20 @@ def _draw_surroundings(rng: np.random.Generator, bodies: Bodies, size: float) ->
         epidural_fat=rng.uniform(0, 1),
         lesion_along=rng.uniform(10, 80),
         lesion_length=rng.uniform(5, 20) if rng.random() < 0.2 else 0.0,
-        texture=rng.random((32, 32, 32), dtype=np.float32),
+        texture=_draw_texture(rng),
     )
+
+
+def _draw_texture(rng: np.random.Generator) -> npt.NDArray[np.float32]:
+    """Return a periodic smooth field, uniform on 0..1, shape (48, 48, 48)."""
+    cells = 48
+    frequency = np.fft.fftfreq(cells)
+    decay = np.exp(-((frequency / 0.13) ** 2))
+    spectrum = np.fft.fftn(rng.standard_normal((cells, cells, cells)))
+    field = np.fft.ifftn(spectrum * decay[:, None, None] * decay[:, None] * decay).real
+    ranks = np.empty(field.size, dtype=np.float32)
+    ranks[np.argsort(field, axis=None)] = np.linspace(0, 1, field.size, dtype=np.float32)
+    return ranks.reshape(field.shape)
 
 
 def _draw_dent(rng: np.random.Generator, bodies: Bodies) -> _Dent:

@@ -58,12 +58,12 @@ def _cloud(anatomy: Anatomy, points: Array) -> Cloud:
     slope = np.float32((bodies.top_drop / bodies.top_depth).mean())
     level = np.searchsorted(discs, along - slope * np.clip(-behind, 0, 22)).astype(np.int32)
     texture = anatomy.surroundings.texture
-    return Cloud(along, behind, aside, level, _noise(texture, points, 7.0, 3.0), _noise(texture, points, 3.5, 1.7))
+    return Cloud(along, behind, aside, level, _noise(texture, points, 2.2, 0.9), _noise(texture, points, 0.8, 0.45))
 
 
 def _noise(texture: Array, points: Array, length_mm: float, width_mm: float) -> Array:
-    """Return noise 0..1, constant in cells that are long in the direction of the patient."""
-    x, y, z = ((points[..., i] / size).astype(np.int32) % 32 for i, size in enumerate((width_mm, width_mm, length_mm)))
+    """Return noise 0..1, constant in cells of the given size along and across the patient."""
+    x, y, z = ((points[..., i] / size).astype(np.int32) % len(texture) for i, size in enumerate((width_mm, width_mm, length_mm)))
     return np.asarray(texture[x, y, z])
 
 

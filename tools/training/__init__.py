@@ -1,0 +1,1 @@
+"""Training of the networks on synthetic necks and real volumes; needs torch."""

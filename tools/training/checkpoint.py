@@ -1,0 +1,54 @@
+"""State of a training that can be stopped and resumed at any moment."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+
+class Average:
+    """An exponential moving average of the weights."""
+
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self._decay, self._steps = decay, 0
+        self.state = {name: value.detach().clone().float() for name, value in network.state_dict().items()}
+
+    def update(self, network: nn.Module) -> None:
+        """Move the average towards the present weights."""
+        self._steps += 1
+        decay = min(self._decay, (1 + self._steps) / (10 + self._steps))
+        for name, value in network.state_dict().items():
+            self.state[name].lerp_(value.detach().float(), 1 - decay)
+
+    def restore(self, state: dict[str, Any], steps: int) -> None:
+        """Continue from a saved average."""
+        self.state, self._steps = state, steps
+
+
+def save(path: Path, **state: Any) -> None:
+    """Write a checkpoint all or nothing; random state of torch and Python is added."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    torch.save({**state, "torch_rng": torch.get_rng_state(), "python_rng": random.getstate()}, partial)
+    partial.rename(path)
+
+
+def load(path: Path) -> dict[str, Any] | None:
+    """Return a checkpoint and restore its random state, or None where there is none."""
+    if not path.exists():
+        return None
+    state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
+    torch.set_rng_state(state["torch_rng"])
+    random.setstate(state["python_rng"])
+    return state
+
+
+def generator_from(state: dict[str, Any] | None, seed: int) -> np.random.Generator:
+    """Return the sampling generator, continued from a checkpoint if there is one."""
+    rng = np.random.default_rng(seed)
+    if state is not None:
+        rng.bit_generator.state = state["numpy_rng"]
+    return rng

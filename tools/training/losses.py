@@ -1,0 +1,37 @@
+"""Losses that count only where the reference is known."""
+
+import torch
+import torch.nn.functional as F  # noqa: N812 - the name that the library's users know
+from torch import Tensor
+
+
+def mask_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Return cross entropy plus soft Dice, by channel; tensors (n, c, h, w)."""
+    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none") * weights
+    entropy = entropy.sum() / weights.sum().clamp(min=1)
+    probability = torch.sigmoid(logits) * weights
+    target = targets * weights
+    overlap = 2 * (probability * target).sum((0, 2, 3)) + 1
+    total = (probability**2).sum((0, 2, 3)) + (target**2).sum((0, 2, 3)) + 1
+    return 4 * entropy + (1 - overlap / total).mean()
+
+
+def heat_targets(points: Tensor, shape: tuple[int, int], stride: int, sigma: float) -> tuple[Tensor, Tensor]:
+    """Return Gaussian heat maps (n, p, h, w) of points (row, column) and which points count, (n, p).
+
+    A slice in which any of the 20 corners is unknown (NaN) counts for none of them; a point outside the crop is a map of zeros.
+    """
+    known = torch.isfinite(points).all(-1)
+    cells = torch.nan_to_num((points + 0.5) / stride - 0.5, nan=-1e4)
+    rows = torch.arange(shape[0] // stride, device=points.device)[None, None, :, None]
+    columns = torch.arange(shape[1] // stride, device=points.device)[None, None, None, :]
+    squares = (rows - cells[..., 0, None, None]) ** 2 + (columns - cells[..., 1, None, None]) ** 2
+    return torch.exp(-squares / (2 * sigma**2)), known.float()
+
+
+def heat_loss(logits: Tensor, targets: Tensor, known: Tensor, peak_weight: float) -> Tensor:
+    """Return peak-weighted cross entropy against heat maps; tensors (n, p, h, w), ``known`` (n, p)."""
+    entropy = F.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    floor = F.binary_cross_entropy(targets, targets, reduction="none")
+    weighted = (entropy - floor) * (1 + peak_weight * targets)
+    return (weighted.mean((2, 3)) * known).sum() / known.sum().clamp(min=1)
