@@ -90,6 +90,23 @@ def local_node(tmp_path: Path) -> Iterator[Node]:
     yield from make_node(tmp_path, f"sqlite:{tmp_path}/jobs.db")
 
 
+@pytest.fixture(scope="module")
+def kept_node(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Node]:
+    folder = tmp_path_factory.mktemp("kept")
+    for node in make_node(folder, f"sqlite:{folder}/jobs.db"):
+        node.working(attempts=100)
+        yield node
+
+
+@pytest.fixture
+def busy_node(kept_node: Node) -> Iterator[Node]:
+    """A node whose worker stays for several tests, which leave nothing running; each finds it without studies."""
+    yield kept_node
+    for entry in kept_node.jobs.studies():
+        kept_node.jobs.purge(entry.study_instance_uid)
+    kept_node.world.reset()
+
+
 def make_node(folder: Path, database: str) -> Iterator[Node]:
     world = World(folder / "world")
     world.folder.mkdir()
@@ -177,33 +194,31 @@ def test_dead_destination_ends_as_dead_letter_delays_no_other_and_is_retried(nod
     assert node.world.happened().count(f"analysed {STUDY}") == 1
 
 
-def test_hanging_destination_does_not_delay_another(local_node: Node):
-    node = local_node
+def test_hanging_destination_does_not_delay_another(busy_node: Node):
+    node = busy_node
     node.world.set("hold pacs")
-    node.working()
     for number in range(6):
         node.jobs.study_ready(StudyInstanceUID(f"1.2.3.{number}"))
     for number in range(6):
         node.wait_for_delivery("archive", "delivered", StudyInstanceUID(f"1.2.3.{number}"))
     assert node.world.happened().count("send pacs") == 1
     node.world.clear("hold pacs")
-    node.wait_for(JobState.DELIVERED, StudyInstanceUID("1.2.3.5"))
+    for number in range(6):
+        node.wait_for(JobState.DELIVERED, StudyInstanceUID(f"1.2.3.{number}"))
 
 
-def test_delivery_waits_for_a_destination_that_comes_back(local_node: Node):
-    node = local_node
+def test_delivery_waits_for_a_destination_that_comes_back(busy_node: Node):
+    node = busy_node
     node.world.set("pacs is down")
-    node.working(attempts=100)
     node.jobs.study_ready(STUDY)
     node.world.wait_for("send pacs", times=2)
     node.world.clear("pacs is down")
     node.wait_for(JobState.DELIVERED)
 
 
-def test_delivery_that_waits_is_sent_at_once_on_retry_and_only_once(local_node: Node):
-    node = local_node
+def test_delivery_that_waits_is_sent_at_once_on_retry_and_only_once(busy_node: Node):
+    node = busy_node
     node.world.set("pacs is down")
-    node.working(attempts=100)
     node.jobs.study_ready(STUDY)
     node.wait_for_delivery("pacs", "waiting")
     node.world.clear("pacs is down")
@@ -212,21 +227,20 @@ def test_delivery_that_waits_is_sent_at_once_on_retry_and_only_once(local_node: 
     assert sum(line.startswith("sent pacs") for line in node.world.happened()) == 1
 
 
-def test_permanent_refusal_is_a_dead_letter_at_once(local_node: Node):
-    local_node.world.set("pacs refuses")
-    local_node.working()
-    local_node.jobs.study_ready(STUDY)
-    local_node.wait_for_delivery("pacs", "dead")
-    assert local_node.world.happened().count("send pacs") == 1
+def test_permanent_refusal_is_a_dead_letter_at_once(busy_node: Node):
+    busy_node.world.set("pacs refuses")
+    busy_node.jobs.study_ready(STUDY)
+    busy_node.wait_for_delivery("pacs", "dead")
+    busy_node.wait_for_delivery("archive", "delivered")
+    assert busy_node.world.happened().count("send pacs") == 1
 
 
-def test_destination_that_refuses_some_objects_is_incomplete(local_node: Node):
-    local_node.world.set("pacs picks")
-    local_node.working()
-    local_node.jobs.study_ready(STUDY)
-    local_node.wait_for_delivery("pacs", "incomplete")
-    local_node.wait_for_delivery("archive", "delivered")
-    assert local_node.state() == JobState.ANALYSED
+def test_destination_that_refuses_some_objects_is_incomplete(busy_node: Node):
+    busy_node.world.set("pacs picks")
+    busy_node.jobs.study_ready(STUDY)
+    busy_node.wait_for_delivery("pacs", "incomplete")
+    busy_node.wait_for_delivery("archive", "delivered")
+    assert busy_node.state() == JobState.ANALYSED
 
 
 def test_same_content_is_analysed_once_and_late_instances_make_a_revision(node: Node):
@@ -306,17 +320,18 @@ def test_analysis_that_kills_its_worker_is_parked_as_failed(local_node: Node):
         ("transient", JobState.FAILED, "disk_full", 3),
     ],
 )
-def test_errors_of_the_analysis_become_states(local_node: Node, failure: str, state: JobState, reason: str, tries: int):
-    node = local_node
+def test_errors_of_the_analysis_become_states(busy_node: Node, failure: str, state: JobState, reason: str, tries: int):
+    node = busy_node
     node.world.set("analysis fails", failure)
-    worker = node.working()
+    (worker,) = node.processes
+    log_before = len(worker.log)
     node.jobs.study_ready(STUDY)
     node.wait_for(state)
     (analysis,) = node.jobs.study(STUDY).analyses
     assert (analysis.reason, analysis.deliveries) == (reason, ())
     assert node.world.happened().count(f"analyse {STUDY}") == tries
-    assert "DOE^JANE" not in worker.log
-    assert ("fake_world.py" in worker.log) == (failure == "bug")
+    assert "DOE^JANE" not in worker.log[log_before:]
+    assert ("fake_world.py" in worker.log[log_before:]) == (failure == "bug")
     if state == JobState.DECLINED:
         assert analysis.findings[0]["code"] == "no_axial_t2"
         with pytest.raises(PermanentError) as caught:

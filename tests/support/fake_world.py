@@ -42,6 +42,12 @@ class World:
     def happened(self) -> list[str]:
         return (self.get("happened") or "").splitlines()
 
+    def reset(self) -> None:
+        """Forget what was set and what happened."""
+        for path in self.folder.iterdir():
+            if path.is_file():
+                path.unlink()
+
     def wait_for(self, line: str, times: int = 1) -> None:
         wait_until(lambda: self.happened().count(line) >= times, f"{line!r} x {times}; happened: {self.happened()}", 30)
 
