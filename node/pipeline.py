@@ -8,6 +8,7 @@ import hashlib
 import logging
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from node import __version__
@@ -64,7 +65,8 @@ class Pipeline:
     def fingerprint(self) -> str:
         """Return the SHA-256 of everything but the images that decides a result: software, weights, settings."""
         parts = [__version__, *(f"{one.name}:{one.version}:{one.sha256}" for one in self.models)]
-        parts += [section.model_dump_json() for section in (self._config.selection, self._config.measurement, self._config.reporting)]
+        sections = (self._config.selection, self._config.measurement, self._config.reporting)
+        parts += [section.model_dump_json() for section in sections]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def analyse(self, study: ReceivedStudy, out_dir: Path) -> AnalysisOutcome:
@@ -85,7 +87,8 @@ class Pipeline:
             raise
         objects = build_report(analysis, self._config.reporting, self.software, out_dir)
         elapsed_s = round(time.monotonic() - started, 2)
-        _log.info("analysed study", extra={"status": analysis.measurements.status, "objects": len(objects), "seconds": elapsed_s})
+        status = analysis.measurements.status
+        _log.info("analysed study", extra={"status": status, "objects": len(objects), "seconds": elapsed_s})
         return AnalysisOutcome(
             status=AnalysisStatus(analysis.measurements.status),
             findings=analysis.measurements.findings,
@@ -99,12 +102,14 @@ class Pipeline:
         volumes = {role: load_volume(selected) for role, selected in selection.series_by_role.items()}
         series_by_role, measurements = self._measure(volumes)
         findings = (*selection.findings, *measurements.findings)
-        measurements = Measurements(measurements.sagittal, measurements.axial, measurements.models, tuple(dict.fromkeys(findings)))
+        measurements = Measurements(
+            measurements.sagittal, measurements.axial, measurements.models, tuple(dict.fromkeys(findings))
+        )
         return Analysis(
             study_instance_uid=study.study_instance_uid,
             fingerprint=self._study_fingerprint(selection),
             series_by_role=series_by_role,
-            measurements=measurements,
+            measurements=replace(measurements, findings=findings),
             skipped=selection.skipped,
         )
 

@@ -44,7 +44,7 @@ def analyze(paths: tuple[Path, ...], out_dir: Path, config_path: Path | None) ->
 
 
 def _warn_of_unusable(collected: CollectedStudies, console: Console) -> None:
-    for path, finding in collected.unusable.items():
+    for path, finding in collected.unusable:
         console.print(f"skipped {path}: {finding.code}: {finding.message}", style="yellow", highlight=False, soft_wrap=True)
 
 
@@ -90,8 +90,11 @@ def _rows(document: dict) -> list[tuple[str, ...]]:  # type: ignore[type-arg]
         if (ratio := sagittal.get(key)) is not None:
             rows.append(_row(f"{name} ({ratio['reference']})", _number(ratio["value_percent"], "%"), ratio))
     for key, name, unit in (
-        ("ta_mm2", "transverse area", "mm2"), ("cr", "compression ratio", ""), ("ap_mm", "axial AP", "mm"), ("transverse_mm", "transverse", "mm"),
-    ):  # fmt: skip
+        ("ta_mm2", "transverse area", "mm2"),
+        ("cr", "compression ratio", ""),
+        ("ap_mm", "axial AP", "mm"),
+        ("transverse_mm", "transverse", "mm"),
+    ):
         if key in axial:
             rows.append(_row(name, _number(axial[key], unit), axial))
     return rows
