@@ -3,6 +3,20 @@
 This stage never measures, never decides what is plausible, and knows nothing of DICOM or of how a network was trained.
 """
 
+from node.inference.keypoint_detector import KeypointDetector
+from node.inference.library import ModelLibrary, load_library
+from node.inference.manifest import ModelManifest, load_manifest
 from node.inference.preprocess import normalise
+from node.inference.segmenter import Segmenter
+from node.inference.session import choose_providers
 
-__all__ = ["normalise"]
+__all__ = [
+    "KeypointDetector",
+    "ModelLibrary",
+    "ModelManifest",
+    "Segmenter",
+    "choose_providers",
+    "load_library",
+    "load_manifest",
+    "normalise",
+]

@@ -1,0 +1,128 @@
+"""Verify, load and warm the models that the configuration names."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+
+from node.domain.errors import PermanentError, Reason
+from node.domain.prediction import ModelIdentity
+from node.inference.keypoint_detector import KeypointDetector
+from node.inference.manifest import FixedSpacingPlan, ModelManifest, Task, load_manifest
+from node.inference.segmenter import Segmenter
+from node.inference.session import OnnxSession, Session, choose_providers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A manifest and its running network."""
+
+    manifest: ModelManifest
+    session: Session
+
+
+class ModelLibrary:
+    """The models of one node, one for each task.
+
+    Parameters
+    ----------
+    models
+        Loaded models by task.
+    batch_size
+        Slices in one batch of the segmenters.
+
+    Raises
+    ------
+    PermanentError
+        ``model_missing`` if a task has no model.
+    """
+
+    def __init__(self, models: dict[Task, LoadedModel], batch_size: int) -> None:
+        for task in Task:
+            if task not in models:
+                raise PermanentError(Reason.MODEL_MISSING, f"no model for the task {task}; check the names in section inference")
+        self._models = models
+        self.sagittal_segmenter = self._segmenter(Task.SAGITTAL_SEGMENTATION, batch_size)
+        self.axial_segmenter = self._segmenter(Task.AXIAL_SEGMENTATION, batch_size)
+        keypoints = models[Task.KEYPOINTS]
+        self.keypoint_detector = KeypointDetector(keypoints.session, keypoints.manifest)
+
+    def _segmenter(self, task: Task, batch_size: int) -> Segmenter:
+        model = self._models[task]
+        return Segmenter(model.session, model.manifest, batch_size)
+
+    @property
+    def manifests(self) -> tuple[ModelManifest, ...]:
+        """What is loaded."""
+        return tuple(self._models[task].manifest for task in Task)
+
+    @property
+    def identities(self) -> tuple[ModelIdentity, ...]:
+        """Which weights decide the results."""
+        return tuple(manifest.identity for manifest in self.manifests)
+
+    @property
+    def providers(self) -> dict[str, str]:
+        """Return the execution provider that each model really uses, by name of the model."""
+        return {model.manifest.name: model.session.provider for model in self._models.values()}
+
+
+def load_library(models_dir: Path, names: Sequence[str], providers: Sequence[str], threads: int, batch_size: int = 4) -> ModelLibrary:
+    """Return the named models, verified against their hashes and warmed with one empty image each.
+
+    Parameters
+    ----------
+    models_dir
+        Folder with one folder for each model.
+    names
+        Folder names of the models, one for each task.
+    providers, threads, batch_size
+        As in section ``inference`` of the configuration.
+
+    Raises
+    ------
+    PermanentError
+        ``model_missing``, ``model_corrupt`` or ``provider_unavailable``.
+    """
+    chosen = choose_providers(providers, onnxruntime.get_available_providers())
+    models = [_load(models_dir / name, chosen, threads) for name in names]
+    return ModelLibrary({model.manifest.task: model for model in models}, batch_size)
+
+
+def verified_bytes(folder: Path, manifest: ModelManifest) -> bytes:
+    """Return the weights of a model.
+
+    Raises
+    ------
+    PermanentError
+        ``model_missing`` if they are not there, ``model_corrupt`` if they are not the bytes that the manifest names.
+    """
+    try:
+        content = (folder / manifest.file).read_bytes()
+    except OSError as error:
+        message = f"weights {manifest.file!r} of model {folder.name!r} are not there; fetch them or correct inference.models_dir"
+        raise PermanentError(Reason.MODEL_MISSING, message) from error
+    found = hashlib.sha256(content).hexdigest()
+    if found != manifest.sha256:
+        message = (
+            f"weights {manifest.file!r} of model {folder.name!r} have SHA-256 {found[:12]}..., "
+            f"the manifest says {manifest.sha256[:12]}...; fetch them again"
+        )
+        raise PermanentError(Reason.MODEL_CORRUPT, message)
+    return content
+
+
+def _load(folder: Path, providers: Sequence[str], threads: int) -> LoadedModel:
+    manifest = load_manifest(folder)
+    session = OnnxSession(verified_bytes(folder, manifest), manifest.name, providers, threads)
+    session.run(np.zeros((1, 1, *_warm_shape(manifest)), dtype=np.float32))
+    return LoadedModel(manifest, session)
+
+
+def _warm_shape(manifest: ModelManifest) -> tuple[int, int]:
+    if isinstance(manifest.plan, FixedSpacingPlan):
+        return 4 * manifest.plan.multiple, 4 * manifest.plan.multiple
+    return manifest.plan.rows, manifest.plan.columns

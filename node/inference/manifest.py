@@ -1,0 +1,109 @@
+"""Typed ``models/<name>/model.yaml``: what a model does, how its input is made, and which bytes it consists of."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+import pydantic
+import yaml
+from pydantic import BaseModel, ConfigDict, Field
+
+from node.domain.errors import PermanentError, Reason
+from node.domain.prediction import ModelIdentity
+
+MANIFEST_NAME = "model.yaml"
+
+
+class Task(StrEnum):
+    """What a model is for."""
+
+    SAGITTAL_SEGMENTATION = "sagittal_segmentation"
+    AXIAL_SEGMENTATION = "axial_segmentation"
+    KEYPOINTS = "keypoints"
+
+
+class View(StrEnum):
+    """In which direction a model expects rows and columns to grow."""
+
+    SAGITTAL = "sagittal"
+    AXIAL = "axial"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FixedSpacingPlan(_Part):
+    """Input at a fixed pixel spacing: one model pixel is the same length on every image.
+
+    The rectangle of tissue is cut out, widened to whole multiples and held below a largest size about its centre.
+    """
+
+    kind: Literal["fixed_spacing"]
+    spacing_mm: float = Field(gt=0, le=5)
+    multiple: int = Field(32, ge=1)
+    maximum_rows: int = Field(ge=32)
+    maximum_columns: int = Field(ge=32)
+    tissue_share: float = Field(0.1, gt=0, lt=1, description="Share of the bright reference above which a pixel is tissue.")
+
+
+class FixedSizePlan(_Part):
+    """Input of a fixed size: the rectangle of tissue is stretched to it, as in Ma et al. 2024."""
+
+    kind: Literal["fixed_size"]
+    rows: int = Field(ge=32)
+    columns: int = Field(ge=32)
+    tissue_share: float = Field(50 / 255, gt=0, lt=1)
+
+
+Plan = Annotated[FixedSpacingPlan | FixedSizePlan, Field(discriminator="kind")]
+
+
+class ModelManifest(_Part):
+    """The whole of ``model.yaml``; ``channels`` name the output maps in their order."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")
+    version: str = Field(min_length=1, max_length=64)
+    task: Task
+    file: str = Field(pattern=r"^[A-Za-z0-9._-]+$")
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    view: View
+    plan: Plan
+    reference_percentile: float = Field(99.0, gt=50, le=100, description="Percentile of the signal that normalisation divides by.")
+    stride: int = Field(1, ge=1, description="Model pixels for one pixel of the output maps.")
+    channels: tuple[str, ...] = Field(min_length=1)
+    peak_of_certainty: float = Field(1.0, gt=0, le=1, description="Height of a heat-map peak that counts as confidence 1.")
+    licence: str
+    training_data: str
+
+    @property
+    def identity(self) -> ModelIdentity:
+        """Name, version and hash as results cite them."""
+        return ModelIdentity(self.name, self.version, self.sha256)
+
+
+def load_manifest(folder: Path) -> ModelManifest:
+    """Return the manifest of one model.
+
+    Raises
+    ------
+    PermanentError
+        ``model_missing`` if there is none, ``model_corrupt`` if it cannot be understood.
+    """
+    path = folder / MANIFEST_NAME
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as error:
+        message = f"model {folder.name!r} has no readable {MANIFEST_NAME}; check inference.models_dir and the name of the model"
+        raise PermanentError(Reason.MODEL_MISSING, message) from error
+    try:
+        return ModelManifest.model_validate(yaml.safe_load(text))
+    except (yaml.YAMLError, pydantic.ValidationError) as error:
+        raise PermanentError(Reason.MODEL_CORRUPT, f"{MANIFEST_NAME} of model {folder.name!r} is not valid: {_first(error)}") from error
+
+
+def _first(error: yaml.YAMLError | pydantic.ValidationError) -> str:
+    if isinstance(error, pydantic.ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)

@@ -1,0 +1,49 @@
+"""Volume to masks."""
+
+import numpy as np
+import numpy.typing as npt
+
+from node.domain.anatomy import Structure
+from node.domain.image import Volume
+from node.domain.prediction import Masks, Probabilities
+from node.inference.manifest import ModelManifest
+from node.inference.preprocess import ModelGrid, fit_grid, model_input, reference_signal
+from node.inference.session import Session
+
+
+class Segmenter:
+    """Segments every slice of a volume.
+
+    Parameters
+    ----------
+    session, manifest
+        The network and what it is.
+    batch_size
+        Slices in one batch.
+    """
+
+    def __init__(self, session: Session, manifest: ModelManifest, batch_size: int = 4) -> None:
+        self._session = session
+        self._manifest = manifest
+        self._batch_size = batch_size
+
+    def segment(self, volume: Volume) -> Masks:
+        """Return probability maps of all structures for all slices, on the source grid."""
+        grid = fit_grid(self._manifest, volume.planes[0], volume.voxels)
+        reference = reference_signal(volume.voxels, self._manifest.reference_percentile)
+        structures = [Structure(channel) for channel in self._manifest.channels]
+        maps: dict[Structure, Probabilities] = {one: np.zeros(volume.voxels.shape, dtype=np.float16) for one in structures}
+        for indices in _batches(len(volume.voxels), self._batch_size):
+            images = np.stack([model_input(volume.voxels[i], grid, reference) for i in indices])[:, None]
+            for index, output in zip(indices, self._session.run(images), strict=True):
+                self._put(output, index, grid, maps)
+        return Masks(maps, self._manifest.identity)
+
+    def _put(self, output: npt.NDArray[np.float32], index: int, grid: ModelGrid, maps: dict[Structure, Probabilities]) -> None:
+        for structure, channel in zip(maps, output, strict=True):
+            shape = (maps[structure].shape[1], maps[structure].shape[2])
+            maps[structure][index] = np.clip(grid.put(channel, shape, self._manifest.stride), 0, 1)
+
+
+def _batches(count: int, size: int) -> list[range]:
+    return [range(start, min(start + size, count)) for start in range(0, count, size)]
