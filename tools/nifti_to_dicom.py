@@ -202,7 +202,7 @@ def _axial_planes(corners: Array, centre: Array, settings: SliceSettings) -> tup
     rows, columns = int(extents_mm[1] / pixel) + 1, int(extents_mm[0] / pixel) + 1
     to_first = -(columns - 1) / 2 * pixel * across - (rows - 1) / 2 * pixel * down
     # the slices are stacked along the normal from where it crosses the lowest wanted height at the volume's centre
-    starts = (np.arange(bottom, top + 1e-6, step / normal[2]) - centre[2]) / normal[2]
+    starts = (np.arange(bottom, top + 1e-6, step * normal[2]) - centre[2]) / normal[2]
     return tuple(
         ImagePlane(centre + start * normal + to_first, across, down, Spacing(pixel, pixel), rows, columns) for start in starts
     )

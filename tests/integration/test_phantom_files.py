@@ -118,7 +118,7 @@ def test_the_truth_is_that_of_the_masks(classic):
     expected = classic.truth.axial
     assert expected is not None
     area_mm2 = classic.masks["axial_t2_cord"][expected.slice_index].sum() * 0.8 * 0.8
-    assert expected.ta_mm2 == pytest.approx(area_mm2, rel=0.03)
+    assert expected.ta_mm2 == pytest.approx(area_mm2, rel=0.06)
     assert classic.truth.mscc.value_percent >= SMALL.minimum_mscc_percent
 
 

@@ -17,7 +17,8 @@ Array = npt.NDArray[np.float64]
 #: Layers in each level.
 _LAYERS = 31
 _FINE_MM = 0.1
-_FIELD_MM = 40.0
+_CANAL_REACH_MM = 25.0
+_FIELD_MM = 25.0
 _INNER = LEVELS[1:-1]
 
 
@@ -94,9 +95,12 @@ def _narrowest_point(truth: Truth, cord: Mapping[Level, Array]) -> Array:
     share = (int(cord[level].argmin()) + 0.5) / _LAYERS
     corners = [np.array(place) for landmark, place in truth.landmarks.items() if landmark.corner.startswith("posterior")]
     index = LEVELS.index(level)
-    on_wall = corners[index] + share * (corners[index + 1] - corners[index])
+    wall = corners[index + 1] - corners[index]
+    on_wall = corners[index] + share * wall
     middle = (truth.anterior[Structure.SPINAL_CORD] + truth.posterior[Structure.SPINAL_CORD]) / 2
-    return np.asarray(middle[int(np.argmin(np.linalg.norm(middle - on_wall, axis=1)))])
+    near = middle[np.linalg.norm(middle - on_wall, axis=1) < _CANAL_REACH_MM]
+    # the width is taken along the perpendicular of the wall, and so is its middle
+    return np.asarray(near[int(np.argmin(np.abs((near - on_wall) @ wall)))])
 
 
 def _nearest_section(anatomy: Anatomy, planes: Sequence[ImagePlane], thickness_mm: float, point: Array) -> ExpectedSection | None:
@@ -110,9 +114,9 @@ def _nearest_section(anatomy: Anatomy, planes: Sequence[ImagePlane], thickness_m
         return None
     rows, columns = planes[index].to_pixels(point)
     share = _fine_cord(anatomy, planes[index], planes[index].to_patient([rows, columns]), thickness_mm)
+    # diameters of what a reader would outline: where at least half of the slab is cord
     ap_mm, transverse_mm = _diameters_mm(share >= 0.5)
-    area_mm2 = float(share.sum()) * _FINE_MM**2
-    return ExpectedSection(index, area_mm2, ap_mm, transverse_mm, ap_mm / transverse_mm)
+    return ExpectedSection(index, float(share.sum()) * _FINE_MM**2, ap_mm, transverse_mm, ap_mm / transverse_mm)
 
 
 def _fine_cord(anatomy: Anatomy, plane: ImagePlane, centre: Array, thickness_mm: float) -> npt.NDArray[np.float32]:
