@@ -30,6 +30,8 @@ from node.store import InstanceHead, Store, read_head
 
 _log = logging.getLogger(__name__)
 
+# Connections that wait to be accepted; beyond pynetdicom's 5 a peer has to try again after a second.
+_BACKLOG = 128
 _ERROR_COMMENT_LENGTH = 64  # VR LO, PS3.5 section 6.2
 
 
@@ -67,12 +69,17 @@ class StorageSCP:
         self._settings.enter_context(_receiving_into(self._store.incoming))
         address = (self._config.bind_address, self._config.port)
         try:
-            self._server = self._entity.start_server(address, block=False, evt_handlers=self._event_handlers())
+            self._server = self._entity.start_server(
+                address, block=False, evt_handlers=self._event_handlers(), contexts=accepted_contexts()
+            )
         except OSError as error:
             self._settings.close()
             raise _cannot_listen(error, self._config) from error
         assert self._server is not None  # noqa: S101 - a server that does not block is returned
-        return int(self._server.server_address[1])
+        listening = self._server.socket
+        assert listening is not None  # noqa: S101 - it listens
+        listening.listen(_BACKLOG)
+        return int(listening.getsockname()[1])
 
     def stop(self, grace_s: float) -> None:
         """Stop listening, let running associations finish for a bounded time, and abort what is left."""
@@ -130,7 +137,6 @@ class StorageSCP:
 
 def _application_entity(config: ReceptionConfig) -> AE:
     entity = AE(ae_title=config.ae_title)
-    entity.supported_contexts = accepted_contexts()
     entity.require_called_aet = config.require_called_ae_title
     entity.require_calling_aet = list(config.allowed_calling_ae_titles)
     entity.maximum_associations = config.maximum_associations
