@@ -14,6 +14,7 @@ from rich.table import Table
 from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
 from node.config import Config, load_config
 from node.doctor import Check, CheckResult, run_checks
+from node.pipeline import open_pipeline
 
 _STYLES = {CheckResult.OK: "green", CheckResult.WARNING: "yellow", CheckResult.FAILED: "bold red"}
 
@@ -38,14 +39,13 @@ def doctor(config_path: Path | None, as_json: bool) -> None:
 
 
 def _model_checks(config: Config) -> Sequence[Check]:
-    """Return for each configured model whether its folder is there."""
-    inference = config.inference
-    if inference.models_dir is None:
-        return ()
-    names = (inference.sagittal_segmentation, inference.axial_segmentation, inference.keypoints)
-    manifests = [inference.models_dir / name / "model.yaml" for name in names]
-    hint = "is missing; check inference.models_dir"
-    return [Check("models", CheckResult.FAILED, f"{path} {hint}") for path in manifests if not path.is_file()]
+    """Return one check for each model, loaded and verified, with the execution provider that it really uses."""
+    library = open_pipeline(config).library
+    providers = library.providers
+    return [
+        Check(f"model {one.name}", CheckResult.OK, f"{one.version}, sha256 {one.sha256[:12]}, runs on {providers[one.name]}")
+        for one in library.identities
+    ]
 
 
 def _table(checks: Sequence[Check]) -> Table:
