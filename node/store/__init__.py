@@ -5,7 +5,7 @@ Never decodes pixels, never opens a network connection, never builds a path from
 """
 
 from node.store.collect import CollectedStudies, collect_studies
-from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, read_head
+from node.store.head import InstanceHead, read_head
 from node.store.store import Store, open_store
 
-__all__ = ["MR_IMAGE_SOP_CLASSES", "CollectedStudies", "InstanceHead", "Store", "collect_studies", "open_store", "read_head"]
+__all__ = ["CollectedStudies", "InstanceHead", "Store", "collect_studies", "open_store", "read_head"]
