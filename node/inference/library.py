@@ -70,7 +70,9 @@ class ModelLibrary:
         return {model.manifest.name: model.session.provider for model in self._models.values()}
 
 
-def load_library(models_dir: Path, names: Sequence[str], providers: Sequence[str], threads: int, batch_size: int = 4) -> ModelLibrary:
+def load_library(
+    models_dir: Path, names: Sequence[str], providers: Sequence[str], threads: int, batch_size: int = 4
+) -> ModelLibrary:
     """Return the named models, verified against their hashes and warmed with one empty image each.
 
     Parameters

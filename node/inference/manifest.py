@@ -69,7 +69,7 @@ class ModelManifest(_Part):
     sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
     view: View
     plan: Plan
-    reference_percentile: float = Field(99.0, gt=50, le=100, description="Percentile of the signal that normalisation divides by.")
+    reference_percentile: float = Field(99.0, gt=50, le=100, description="Percentile of the signal that counts as bright.")
     stride: int = Field(1, ge=1, description="Model pixels for one pixel of the output maps.")
     channels: tuple[str, ...] = Field(min_length=1)
     peak_of_certainty: float = Field(1.0, gt=0, le=1, description="Height of a heat-map peak that counts as confidence 1.")
@@ -99,7 +99,8 @@ def load_manifest(folder: Path) -> ModelManifest:
     try:
         return ModelManifest.model_validate(yaml.safe_load(text))
     except (yaml.YAMLError, pydantic.ValidationError) as error:
-        raise PermanentError(Reason.MODEL_CORRUPT, f"{MANIFEST_NAME} of model {folder.name!r} is not valid: {_first(error)}") from error
+        message = f"{MANIFEST_NAME} of model {folder.name!r} is not valid: {_first(error)}"
+        raise PermanentError(Reason.MODEL_CORRUPT, message) from error
 
 
 def _first(error: yaml.YAMLError | pydantic.ValidationError) -> str:

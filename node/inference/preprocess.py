@@ -58,7 +58,7 @@ class ModelGrid:
         return np.asarray((np.asarray(points, dtype=np.float64) - self.offset) @ self._inverse.T)
 
     def take(self, pixels: Pixels) -> Pixels:
-        """Return a source slice on the model's grid, float32 [row, column]; what a coarser grid cannot hold is smoothed away first."""
+        """Return a source slice on the model's grid, float32 [row, column], without detail that a coarser grid cannot hold."""
         coarseness = np.linalg.norm(self.matrix, axis=1)
         sigmas = 0.5 * np.sqrt(np.maximum(0.0, coarseness**2 - 1))
         if sigmas.max() > 0:

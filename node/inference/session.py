@@ -96,7 +96,9 @@ class OnnxSession:
             output = self._session.run(None, {self._input: images})[0]
         except _ONNX_ERRORS as error:
             shape = "x".join(map(str, images.shape))
-            raise PermanentError(Reason.MODEL_CORRUPT, f"model {self._name!r} failed on input {shape}: {_short(error)}") from error
+            raise PermanentError(
+                Reason.MODEL_CORRUPT, f"model {self._name!r} failed on input {shape}: {_short(error)}"
+            ) from error
         return np.asarray(output, dtype=np.float32)
 
 

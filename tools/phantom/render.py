@@ -61,7 +61,7 @@ T2STAR = Contrast.of(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RenderedSlice:
-    """The clean signal of a slice (0 to about 1000) and the share 0..1 of canal (cord included) and cord; float32 [row, column]."""
+    """The clean signal of a slice (0 to about 1000), and the share 0..1 of cord and canal; float32 [row, column]."""
 
     pixels: Array
     cord: Array

@@ -46,9 +46,10 @@ class Tissue(IntEnum):
 class Bodies:
     """The vertebral bodies in spine coordinates, mm, each array of shape (10,), in the order of ``NAMES``.
 
-    ``top`` and ``bottom`` are where the endplates meet the posterior wall, ``top_drop`` and ``bottom_drop`` how much further down
-    they meet the anterior wall; ``top_depth`` and ``bottom_depth`` are the lengths of the endplates, ``width`` the transverse size,
-    ``slip`` the displacement backwards (listhesis), ``degeneration`` 0..1 that of the disc below.
+    ``top`` and ``bottom`` are where the endplates meet the posterior wall, ``top_drop`` and ``bottom_drop`` how much lower they
+    meet the anterior wall; ``top_depth`` and ``bottom_depth`` are the lengths of the endplates, ``width`` the transverse size,
+    ``slip`` the displacement backwards (listhesis), ``degeneration`` 0..1 that of the disc below, ``marrow`` a factor on the
+    signal.
     """
 
     top: Floats
@@ -67,9 +68,9 @@ class Bodies:
 class Tubes:
     """Canal and cord as functions of ``along``, sampled every 0.5 mm from ``start_mm``; mm.
 
-    ``canal_front`` and ``canal_back`` are the undisturbed borders on the midline (``behind``), ``canal_half_width`` the transverse
-    half axis. ``front_dent`` and ``back_dent`` push the borders in; they are greatest at ``dent_aside`` and fall off sideways with
-    ``dent_half_width``. The cord is an ellipse about ``cord_centre``, cut where the dents reach it.
+    ``canal_front`` and ``canal_back`` are the undisturbed borders on the midline (``behind``), ``canal_half_width`` the half
+    transverse axis. ``front_dent`` and ``back_dent`` push the borders in; they are greatest at ``dent_aside`` and fall off
+    sideways with ``dent_half_width``. The cord is an ellipse about ``cord_centre``, cut where the dents reach it.
     """
 
     start_mm: float
@@ -190,9 +191,9 @@ class Anatomy:
         """Return one corner of one body."""
         k, bodies = NAMES.index(name), self.bodies
         superior = corner in (Corner.ANTERIOR_SUPERIOR, Corner.POSTERIOR_SUPERIOR)
-        edge, drop, depth = (
-            (bodies.top, bodies.top_drop, bodies.top_depth) if superior else (bodies.bottom, bodies.bottom_drop, bodies.bottom_depth)
-        )
+        edge = bodies.top if superior else bodies.bottom
+        drop = bodies.top_drop if superior else bodies.bottom_drop
+        depth = bodies.top_depth if superior else bodies.bottom_depth
         anterior = corner in (Corner.ANTERIOR_SUPERIOR, Corner.ANTERIOR_INFERIOR)
         point = self.curve.to_patient(edge[k] + drop[k] * anterior, bodies.slip[k] - depth[k] * anterior)
         return PatientPoint(*map(float, point))

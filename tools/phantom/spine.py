@@ -43,7 +43,7 @@ class SpineCurve:
 
     @classmethod
     def from_angles(cls, along_mm: Floats, angles: Floats, origin: tuple[float, float, float], sway_mm: float) -> "SpineCurve":
-        """Return the curve with the given angles (radians) at ``along_mm``, smooth between them, whose 0 lies at ``origin`` (LPS)."""
+        """Return the smooth curve through the given angles (radians) at ``along_mm``, whose 0 lies at ``origin`` (LPS)."""
         start, end = float(along_mm[0]), float(along_mm[-1])
         along = np.arange(start, end + _STEP_MM / 2, _STEP_MM)
         coefficients = np.polynomial.Polynomial.fit(along_mm, angles, deg=min(4, len(along_mm) - 1))
@@ -51,7 +51,8 @@ class SpineCurve:
         zero = round(-start / _STEP_MM)
         posterior = np.cumsum(np.sin(angle)) * _STEP_MM
         superior = -np.cumsum(np.cos(angle)) * _STEP_MM
-        return cls(start, posterior - posterior[zero] + origin[1], superior - superior[zero] + origin[2], angle, origin[0], sway_mm)
+        posterior, superior = posterior - posterior[zero] + origin[1], superior - superior[zero] + origin[2]
+        return cls(start, posterior, superior, angle, origin[0], sway_mm)
 
     @property
     def end_mm(self) -> float:
@@ -84,7 +85,8 @@ class SpineCurve:
         y, z = points[..., 1], points[..., 2]
         curvature = np.gradient(self.angle, _STEP_MM)
         order = np.argsort(self.superior_mm)
-        along = np.interp(z, self.superior_mm[order], (self.start_mm + _STEP_MM * np.arange(len(self.angle)))[order]).astype(dtype)
+        samples = self.start_mm + _STEP_MM * np.arange(len(self.angle))
+        along = np.interp(z, self.superior_mm[order], samples[order]).astype(dtype)
         behind = np.zeros_like(along)
         for _ in range(_ITERATIONS):
             angle = self._sample(self.angle, along)

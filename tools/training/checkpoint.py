@@ -28,7 +28,7 @@ class Average:
         self.state, self._steps = state, steps
 
 
-def save(path: Path, **state: Any) -> None:
+def save(path: Path, **state: object) -> None:
     """Write a checkpoint all or nothing; random state of torch and Python is added."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_suffix(".part")
@@ -44,6 +44,18 @@ def load(path: Path) -> dict[str, Any] | None:
     torch.set_rng_state(state["torch_rng"])
     random.setstate(state["python_rng"])
     return state
+
+
+def resume(
+    state: dict[str, Any] | None, network: nn.Module, optimizer: torch.optim.Optimizer, average: Average
+) -> tuple[int, float]:
+    """Continue from a checkpoint, if there is one; return its step and the seconds spent so far."""
+    if state is None:
+        return 0, 0.0
+    network.load_state_dict(state["network"])
+    optimizer.load_state_dict(state["optimizer"])
+    average.restore(state["average"], state["step"])
+    return state["step"], state["spent_s"]
 
 
 def generator_from(state: dict[str, Any] | None, seed: int) -> np.random.Generator:

@@ -55,9 +55,10 @@ class SpineNet(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return mask logits (full resolution) and heat-map logits (half resolution)."""
         x = self.half_resolution(image)
-        return self._masks(x, image), None if self.heat_head is None else self.heat_head(x)
+        return self.masks(x, image), None if self.heat_head is None else self.heat_head(x)
 
-    def _masks(self, x: Tensor, image: Tensor) -> Tensor:
+    def masks(self, x: Tensor, image: Tensor) -> Tensor:
+        """Return mask logits of features at half resolution."""
         full = F.interpolate(x, size=image.shape[-2:], mode="bilinear", align_corners=False)
         return self.mask_head(self.fine(torch.cat([full, image], dim=1)))
 
@@ -70,7 +71,8 @@ class MaskModel(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
-        return torch.sigmoid(self.network._masks(self.network.half_resolution(image), image))
+        """Return masks 0..1 at full resolution."""
+        return torch.sigmoid(self.network.masks(self.network.half_resolution(image), image))
 
 
 class HeatMapModel(nn.Module):
@@ -81,4 +83,5 @@ class HeatMapModel(nn.Module):
         self.network = network
 
     def forward(self, image: Tensor) -> Tensor:
+        """Return heat maps 0..1 at half resolution."""
         return torch.sigmoid(self.network.heat_head(self.network.half_resolution(image)))

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from node.domain.anatomy import LANDMARKS
 from node.domain.geometry import ImagePlane, Spacing
-from tools.phantom.anatomy import Anatomy, draw_anatomy
+from tools.phantom.anatomy import draw_anatomy
 from tools.phantom.render import Contrast, RenderedSlice, render_slice
 
 Floats = npt.NDArray[np.float64]
@@ -35,11 +35,12 @@ def draw_sagittal(rng: np.random.Generator) -> tuple[RenderedSlice, npt.NDArray[
     down = np.array([np.sin(roll), 0.0, -np.cos(roll)])
     across = np.array([np.sin(yaw), np.cos(yaw), 0.0])
     across -= down * (across @ down)
-    centre = np.array(anatomy.centre("C5")) + [0, rng.uniform(-25, 25), rng.uniform(-45, 45)]
+    centre = np.array(anatomy.centre("C5")) + np.array([0, rng.uniform(-25, 25), rng.uniform(-45, 45)])
     centre[0] = float(anatomy.curve.midline_mm) + offset
     plane = _plane(centre, across / np.linalg.norm(across), down, SAGITTAL_MM, SAGITTAL_SHAPE)
     rendered = render_slice(anatomy, plane, rng.uniform(1, 4.5), Contrast.random(rng), rng, samples=5)
-    patient = np.array([anatomy.corner(one.vertebra.value, one.corner) for one in LANDMARKS] + [anatomy.centre(name) for name in CENTRES])
+    corners = [anatomy.corner(one.vertebra.value, one.corner) for one in LANDMARKS]
+    patient = np.array([*corners, *map(anatomy.centre, CENTRES)])
     points = plane.to_pixels(patient)
     points[np.abs(plane.distance_mm(patient)) > _KEYPOINT_REACH_MM] = np.nan
     return rendered, points.astype(np.float32)

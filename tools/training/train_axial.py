@@ -15,7 +15,7 @@ import torch
 from tools.training import checkpoint
 from tools.training.losses import mask_loss
 from tools.training.network import SpineNet
-from tools.training.real import axial_reformats, axial_samples
+from tools.training.real import Sample, axial_reformats, axial_samples
 from tools.training.stream import Augmentation, PhantomPool, draw_batch
 
 SETTINGS = {
@@ -29,7 +29,7 @@ SETTINGS = {
     "batch": 10,
     "learning_rate": 2e-3,
     "weight_decay": 0.02,
-    "warm_up_steps": 60,
+    "warm_up_steps": 40,
     "average_decay": 0.995,
     "real_from": 0.5,  # share of the time after which real slices join
     "real_share": 0.5,
@@ -39,21 +39,25 @@ SETTINGS = {
 }
 
 
+def learning_rate(step: int, progress: float) -> float:
+    """Return the rate: a warm-up by steps, then a cosine over the time."""
+    warm = min(1.0, (step + 1) / SETTINGS["warm_up_steps"])
+    return float(SETTINGS["learning_rate"] * warm * (0.01 + 0.99 * (1 + np.cos(np.pi * progress)) / 2))
+
+
 @click.command()
 @click.option("--pool", type=click.Path(path_type=Path), required=True)
-@click.option("--real", type=click.Path(path_type=Path), help="Folder with the folders axial and sagittal; without it, phantom only.")
+@click.option(
+    "--real", type=click.Path(path_type=Path), help="Folder with the folders axial and sagittal; without it, phantom only."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions.")
 @click.option("--threads", default=1)
-@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint whose averaged weights are the start.")
-@click.option("--real-from", type=float, default=SETTINGS["real_from"])
-def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None, real_from: float) -> None:
+def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int) -> None:
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(SETTINGS["seed"])
     network = SpineNet(SETTINGS["backbone"], SETTINGS["widths"], len(SETTINGS["masks"]), SETTINGS["heat_maps"])
-    if init:
-        network.load_state_dict(torch.load(init, map_location="cpu", weights_only=False)["average"])
     network = network.to(device, memory_format=torch.channels_last)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -63,12 +67,7 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int,
 
     state = checkpoint.load(out / "last.pt")
     rng = checkpoint.generator_from(state, SETTINGS["seed"])
-    step, spent = 0, 0.0
-    if state is not None:
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.restore(state["average"], state["step"])
-        step, spent = state["step"], state["spent_s"]
+    step, spent = checkpoint.resume(state, network, optimizer, average)
 
     phantom = PhantomPool(pool)
     slices = [one for name in SETTINGS["series"] for one in axial_samples(real / "axial", name)] if real else []
@@ -76,6 +75,11 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int,
     slices = [one for one in slices if one.cord.any()]
     how = Augmentation(SETTINGS["shape"], SETTINGS["spacing_mm"], zoom=0.2)
     running, saved, began = 0.0, time.monotonic(), time.monotonic() - spent
+
+    def choose(progress: float) -> Sample:
+        if slices and progress > SETTINGS["real_from"] and rng.random() < SETTINGS["real_share"]:
+            return slices[int(rng.integers(len(slices)))]
+        return phantom.sample(int(rng.integers(len(phantom))))
 
     def save() -> None:
         checkpoint.save(
@@ -90,15 +94,9 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int,
         )
 
     while (progress := (time.monotonic() - began) / (60 * minutes)) < 1:
-        rate = SETTINGS["learning_rate"] * min(1, (step + 1) / SETTINGS["warm_up_steps"]) * (0.01 + 0.99 * (1 + np.cos(np.pi * progress)) / 2)
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        chosen = []
-        for _ in range(SETTINGS["batch"]):
-            if slices and progress > real_from and rng.random() < SETTINGS["real_share"]:
-                chosen.append(slices[int(rng.integers(len(slices)))])
-            else:
-                chosen.append(phantom.sample(int(rng.integers(len(phantom)))))
+            group["lr"] = learning_rate(step, progress)
+        chosen = [choose(progress) for _ in range(SETTINGS["batch"])]
         batch = draw_batch(chosen, how, rng)
         images = torch.from_numpy(batch.images).to(device, memory_format=torch.channels_last)
         targets, weights = (torch.from_numpy(a).to(device) for a in (batch.targets, batch.weights))

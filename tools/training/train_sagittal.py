@@ -15,7 +15,7 @@ import torch
 from tools.training import checkpoint
 from tools.training.losses import heat_loss, heat_targets, mask_loss
 from tools.training.network import SpineNet
-from tools.training.real import sagittal_samples
+from tools.training.real import Sample, sagittal_samples
 from tools.training.stream import Augmentation, PhantomPool, draw_batch
 
 SETTINGS = {
@@ -42,21 +42,23 @@ SETTINGS = {
 }
 
 
+def learning_rate(step: int, progress: float) -> float:
+    """Return the rate: a warm-up by steps, then a cosine over the time."""
+    warm = min(1.0, (step + 1) / SETTINGS["warm_up_steps"])
+    return float(SETTINGS["learning_rate"] * warm * (0.01 + 0.99 * (1 + np.cos(np.pi * progress)) / 2))
+
+
 @click.command()
 @click.option("--pool", type=click.Path(path_type=Path), required=True)
 @click.option("--real", type=click.Path(path_type=Path), help="Folder with the sagittal volumes; without it, phantom only.")
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions.")
 @click.option("--threads", default=1)
-@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint whose averaged weights are the start.")
-@click.option("--real-from", type=float, default=SETTINGS["real_from"])
-def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None, real_from: float) -> None:
+def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int) -> None:
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(SETTINGS["seed"])
     network = SpineNet(SETTINGS["backbone"], SETTINGS["widths"], len(SETTINGS["masks"]), SETTINGS["heat_maps"])
-    if init:
-        network.load_state_dict(torch.load(init, map_location="cpu", weights_only=False)["average"])
     network = network.to(device, memory_format=torch.channels_last)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -66,18 +68,19 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int,
 
     state = checkpoint.load(out / "last.pt")
     rng = checkpoint.generator_from(state, SETTINGS["seed"])
-    step, spent = 0, 0.0
-    if state is not None:
-        network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
-        average.restore(state["average"], state["step"])
-        step, spent = state["step"], state["spent_s"]
+    step, spent = checkpoint.resume(state, network, optimizer, average)
 
     phantom = PhantomPool(pool)
     slices = [one for subject in SETTINGS["subjects"] for one in sagittal_samples(real, subject)] if real else []
     middles = [one for one in slices if np.isfinite(one.points).any() and one.canal_known.any()]
     how = Augmentation(SETTINGS["shape"], SETTINGS["spacing_mm"])
     running, saved, began = np.zeros(2), time.monotonic(), time.monotonic() - spent
+
+    def choose(progress: float) -> Sample:
+        if slices and progress > SETTINGS["real_from"] and rng.random() < SETTINGS["real_share"]:
+            among = middles if rng.random() < SETTINGS["real_middle_share"] else slices
+            return among[int(rng.integers(len(among)))]
+        return phantom.sample(int(rng.integers(len(phantom))))
 
     def save() -> None:
         checkpoint.save(
@@ -92,23 +95,17 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int,
         )
 
     while (progress := (time.monotonic() - began) / (60 * minutes)) < 1:
-        rate = SETTINGS["learning_rate"] * min(1, (step + 1) / SETTINGS["warm_up_steps"]) * (0.01 + 0.99 * (1 + np.cos(np.pi * progress)) / 2)
         for group in optimizer.param_groups:
-            group["lr"] = rate
-        chosen = []
-        for _ in range(SETTINGS["batch"]):
-            if slices and progress > real_from and rng.random() < SETTINGS["real_share"]:
-                among = middles if rng.random() < SETTINGS["real_middle_share"] else slices
-                chosen.append(among[int(rng.integers(len(among)))])
-            else:
-                chosen.append(phantom.sample(int(rng.integers(len(phantom)))))
+            group["lr"] = learning_rate(step, progress)
+        chosen = [choose(progress) for _ in range(SETTINGS["batch"])]
         batch = draw_batch(chosen, how, rng)
         images = torch.from_numpy(batch.images).to(device, memory_format=torch.channels_last)
         targets, weights, points = (torch.from_numpy(a).to(device) for a in (batch.targets, batch.weights, batch.points))
         maps, known = heat_targets(points, SETTINGS["shape"], 2, SETTINGS["sigma_cells"])
         with torch.autocast(device.type, dtype=torch.bfloat16):
             masks, heat = network(images)
-        parts = mask_loss(masks.float(), targets, weights), SETTINGS["heat_weight"] * heat_loss(heat.float(), maps, known, SETTINGS["peak_weight"])
+        located = heat_loss(heat.float(), maps, known, SETTINGS["peak_weight"])
+        parts = mask_loss(masks.float(), targets, weights), SETTINGS["heat_weight"] * located
         loss = sum(parts)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

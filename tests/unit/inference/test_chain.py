@@ -1,0 +1,88 @@
+import numpy as np
+import pytest
+
+from node.domain.anatomy import LANDMARKS, VERTEBRAE, Corner, Landmark
+from node.inference.chain import CHAIN, find_chain, find_corners, refine
+
+SHAPE, CELL_MM, PITCH = (130, 90), 1.5, 12.5  # pitch in cells: 18.75 mm
+
+
+def bump(row, column, height=0.8, sigma=1.5):
+    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    return (height * np.exp(-((rows - row) ** 2 + (columns - column) ** 2) / (2 * sigma**2))).astype(np.float32)
+
+
+def centre(index, tilt=0.15):
+    return np.array([10.3 + PITCH * index, 40.2 + tilt * PITCH * index])
+
+
+def corner_place(vertebra, corner):
+    row, column = centre(CHAIN.index(vertebra))
+    superior = corner in (Corner.ANTERIOR_SUPERIOR, Corner.POSTERIOR_SUPERIOR)
+    anterior = corner in (Corner.ANTERIOR_SUPERIOR, Corner.ANTERIOR_INFERIOR)
+    return np.array([row + (-4.4 if superior else 4.4), column + (-5.2 if anterior else 5.2)])
+
+
+def centre_maps(shift=0, hidden=(), confusion=0.0):
+    """Maps of body centres whose true names are ``shift`` names further, some hidden, some blurred over the neighbours."""
+    maps = np.zeros((len(CHAIN), *SHAPE), dtype=np.float32)
+    for index in range(len(CHAIN)):
+        for other in range(len(CHAIN)):
+            share = {0: 1 - confusion, 1: confusion / 2}.get(abs(other - index - shift), 0.0)
+            if CHAIN[index] not in hidden:
+                maps[other] = np.maximum(maps[other], share * bump(*centre(index)))
+    return maps
+
+
+def corner_maps():
+    return {f"{one.vertebra}.{one.corner}": bump(*corner_place(one.vertebra, one.corner)) for one in LANDMARKS}
+
+
+def test_names_and_places_of_a_clear_chain_are_right():
+    peaks, certainty = find_corners(corner_maps() | dict(zip(CHAIN, centre_maps(), strict=True)), CELL_MM)
+    assert len(peaks) == 20
+    assert certainty > 0.8
+    for peak in peaks:
+        expected = corner_place(peak.landmark.vertebra, peak.landmark.corner)
+        assert np.hypot(*(expected - [peak.row, peak.column])) * CELL_MM < 0.2
+
+
+@pytest.mark.parametrize("hidden", [("C2",), ("T2",), ("T1", "T2"), ("C2", "T1", "T2")])
+def test_ends_of_the_chain_may_be_missing(hidden):
+    chain = find_chain(centre_maps(hidden=hidden), CELL_MM)
+    assert chain is not None
+    for name in ("C3", "C5", "C7"):
+        assert np.hypot(*(chain.centres[name] - centre(CHAIN.index(name)))) < 0.3
+
+
+def test_a_missing_vertebra_in_the_middle_is_no_chain():
+    assert find_chain(centre_maps(hidden=("C5",)), CELL_MM) is None
+
+
+def test_corners_that_the_network_gave_to_the_neighbour_stay_with_their_body():
+    maps = corner_maps()
+    wrong = maps["C5.anterior_superior"].copy()
+    maps["C5.anterior_superior"] = np.zeros_like(wrong)
+    maps["C4.anterior_superior"] = np.maximum(maps["C4.anterior_superior"], wrong)
+    peaks, _ = find_corners(maps | dict(zip(CHAIN, centre_maps(), strict=True)), CELL_MM)
+    found = next(p for p in peaks if p.landmark == Landmark(VERTEBRAE[2], Corner.ANTERIOR_SUPERIOR))
+    assert np.hypot(*(corner_place("C5", Corner.ANTERIOR_SUPERIOR) - [found.row, found.column])) < 0.2
+
+
+def test_doubt_about_the_names_lowers_the_certainty():
+    sure = find_chain(centre_maps(), CELL_MM)
+    unsure = find_chain(centre_maps(confusion=0.5), CELL_MM)
+    assert sure is not None
+    assert unsure is not None
+    assert unsure.certainty < 0.75 * sure.certainty
+
+
+def test_empty_maps_give_nothing():
+    empty = {name: np.zeros(SHAPE, dtype=np.float32) for name in (*corner_maps(), *CHAIN)}
+    assert find_corners(empty, CELL_MM) == ([], 0.0)
+
+
+@pytest.mark.parametrize("place", [(20.0, 30.0), (20.3, 30.4), (19.6, 29.7)])
+def test_a_peak_is_found_between_the_cells(place):
+    found = refine(bump(*place), np.array([20.0, 30.0]))
+    assert np.abs(found - place).max() < 0.02

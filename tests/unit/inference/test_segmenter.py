@@ -1,0 +1,52 @@
+import numpy as np
+
+from node.domain.anatomy import LANDMARKS, Structure
+from node.domain.geometry import ImagePlane, Spacing
+from node.inference import KeypointDetector, Segmenter
+from node.inference.chain import CHAIN
+from node.inference.manifest import ModelManifest
+from tests.support.models import EchoSession, MapSession, manifest_fields, volume_of
+
+SHAPE = (200, 180)
+
+
+def planes(count):
+    return [ImagePlane((3.0 * k, -60, 70), (0, 1, 0), (0, 0, -1), Spacing(0.6, 0.6), *SHAPE) for k in range(count)]
+
+
+def bright_box():
+    pixels = np.full(SHAPE, 120, dtype=np.float32)
+    pixels[60:140, 70:90] = 900
+    return pixels
+
+
+def manifest(task, channels, **changes):
+    return ModelManifest.model_validate(manifest_fields("m", task, channels=channels, **changes))
+
+
+def test_all_slices_are_segmented_in_batches_on_the_source_grid():
+    session = EchoSession(2)
+    volume = volume_of([bright_box()] * 5, planes(5))
+    masks = Segmenter(session, manifest("sagittal_segmentation", ["spinal_cord", "spinal_canal"]), batch_size=2).segment(volume)
+    assert [shape[0] for shape in session.shapes] == [2, 2, 1]
+    cord = masks.probabilities[Structure.SPINAL_CORD]
+    assert cord.shape == volume.voxels.shape
+    assert cord.dtype == np.float16
+    found = masks.binary(Structure.SPINAL_CORD)[4]
+    expected = bright_box() > 500
+    assert (found != expected).sum() < 0.03 * expected.sum()
+
+
+def test_channels_are_named_by_the_manifest():
+    volume = volume_of([bright_box()], planes(1))
+    masks = Segmenter(EchoSession(1), manifest("axial_segmentation", ["spinal_canal"], view="sagittal")).segment(volume)
+    assert list(masks.probabilities) == [Structure.SPINAL_CANAL]
+
+
+def test_no_chain_means_no_keypoints():
+    channels = [f"{one.vertebra}.{one.corner}" for one in LANDMARKS] + list(CHAIN)
+    session = MapSession(np.zeros((28, 64, 64), dtype=np.float32))
+    detector = KeypointDetector(session, manifest("keypoints", channels, stride=2))
+    keypoints = detector.detect(volume_of([bright_box()] * 3, planes(3)), 1)
+    assert keypoints.slice_index == 1
+    assert not keypoints.by_landmark

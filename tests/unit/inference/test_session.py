@@ -1,0 +1,53 @@
+import numpy as np
+import pytest
+
+from node.domain.errors import PermanentError, Reason
+from node.inference import choose_providers
+from node.inference.session import OnnxSession
+from tests.support.models import brightness_network
+
+CUDA, CPU, TENSORRT = "CUDAExecutionProvider", "CPUExecutionProvider", "TensorrtExecutionProvider"
+
+
+@pytest.mark.parametrize(
+    ("wanted", "available", "expected"),
+    [
+        (("tensorrt", "cuda", "cpu"), [TENSORRT, CUDA, CPU], ("tensorrt", "cuda", "cpu")),
+        (("tensorrt", "cuda", "cpu"), [CPU], ("cpu",)),
+        (("cpu", "cuda"), [CUDA, CPU], ("cpu", "cuda")),
+        (("cuda", "cuda"), [CUDA, CPU], ("cuda",)),
+    ],
+)
+def test_providers_keep_the_wanted_order(wanted, available, expected):
+    assert choose_providers(wanted, available) == expected
+
+
+def test_no_provider_is_an_error_that_says_what_to_do():
+    with pytest.raises(PermanentError, match=r"cuda.*add cpu to inference\.providers") as error:
+        choose_providers(("cuda",), [CPU])
+    assert error.value.reason is Reason.PROVIDER_UNAVAILABLE
+
+
+def test_an_unknown_provider_is_named():
+    with pytest.raises(PermanentError, match="'rocm'"):
+        choose_providers(("rocm", "cpu"), [CPU])
+
+
+def test_a_network_runs_in_batches_of_any_size():
+    session = OnnxSession(brightness_network(3), "toy", ("cpu",), threads=1)
+    images = np.random.default_rng(0).random((5, 1, 32, 64), dtype=np.float32)
+    assert session.provider == "cpu"
+    np.testing.assert_array_equal(session.run(images), np.repeat(images, 3, axis=1))
+
+
+def test_bytes_that_are_no_network_are_reported():
+    with pytest.raises(PermanentError, match="'toy' cannot be loaded") as error:
+        OnnxSession(b"no network", "toy", ("cpu",), threads=1)
+    assert error.value.reason is Reason.MODEL_CORRUPT
+
+
+def test_an_input_that_the_network_refuses_is_reported():
+    session = OnnxSession(brightness_network(1), "toy", ("cpu",), threads=1)
+    with pytest.raises(PermanentError, match="failed on input 1x2x8x8") as error:
+        session.run(np.zeros((1, 2, 8, 8), dtype=np.float32))
+    assert error.value.reason is Reason.MODEL_CORRUPT
