@@ -1,7 +1,7 @@
 """Classic and Enhanced MR seen as one list of frames: a plane, its pixels after rescale, and its source."""
 
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,7 +12,8 @@ from node.domain.geometry import ImagePlane, Spacing
 from node.domain.identity import InstanceRef
 from node.domain.image import FrameSource, Pixels
 from node.domain.study import ReceivedSeries
-from node.loading.instance import MAXIMUM_PIXELS, StoredValues, decode, open_instance, pixel_count
+from node.loading.decoders import UNREADABLE, PixelDecoder
+from node.loading.instance import MAXIMUM_PIXELS, StoredValues, decode, open_instance, pixel_count, unreadable
 
 _ORIENTATION = ("PlaneOrientationSequence", "ImageOrientationPatient")
 _POSITION = ("PlanePositionSequence", "ImagePositionPatient")
@@ -48,30 +49,35 @@ def read_frames(series: ReceivedSeries) -> tuple[Frame, ...]:
     """
     frames: list[Frame] = []
     pixels_so_far = 0
-    for instance in sorted(series.instances):
-        data_set = open_instance(instance)
-        pixels_so_far += pixel_count(data_set, instance)
-        if pixels_so_far > MAXIMUM_PIXELS:
-            what = f"series {series.series_instance_uid} states more than {MAXIMUM_PIXELS} pixels; it is not decoded"
-            raise Declined(Reason.TOO_MANY_SLICES, what)
-        frames.extend(_frames_of(data_set, instance))
+    with PixelDecoder() as decoder:
+        for instance in sorted(series.instances):
+            data_set = open_instance(instance)
+            try:
+                pixels_so_far += pixel_count(data_set, instance)
+                if pixels_so_far > MAXIMUM_PIXELS:
+                    what = f"series {series.series_instance_uid} states more than {MAXIMUM_PIXELS} pixels; it is not decoded"
+                    raise Declined(Reason.TOO_MANY_SLICES, what)
+                frames.extend(_frames_of(data_set, instance, decoder))
+            except UNREADABLE as error:
+                raise unreadable(instance, error) from error
     return tuple(frames)
 
 
-def _frames_of(data_set: FileDataset, instance: InstanceRef) -> Iterator[Frame]:
+def _frames_of(data_set: FileDataset, instance: InstanceRef, decoder: PixelDecoder) -> list[Frame]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         shared = tuple(data_set.get("SharedFunctionalGroupsSequence") or ())[:1]
         per_frame = tuple(data_set.get("PerFrameFunctionalGroupsSequence") or ())
-        stored = decode(data_set, instance)
+        stored = decode(data_set, instance, decoder)
         if not per_frame and len(stored) == 1:
-            yield _frame(data_set, (data_set,), stored[0], FrameSource(instance))
-            return
+            return [_frame(data_set, (data_set,), stored[0], FrameSource(instance))]
         if len(per_frame) != len(stored):
             what = f"instance {instance.sop_instance_uid} has {len(stored)} frames but {len(per_frame)} functional groups"
             raise PermanentError(Reason.NO_GEOMETRY, what)
-        for number, (own, values) in enumerate(zip(per_frame, stored, strict=True), start=1):
-            yield _frame(data_set, (own, *shared), values, FrameSource(instance, number))
+        return [
+            _frame(data_set, (own, *shared), values, FrameSource(instance, number))
+            for number, (own, values) in enumerate(zip(per_frame, stored, strict=True), start=1)
+        ]
 
 
 def _frame(data_set: FileDataset, places: tuple[Dataset, ...], stored: StoredValues, source: FrameSource) -> Frame:

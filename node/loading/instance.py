@@ -1,20 +1,18 @@
 """One stored instance as a parsed data set and its decoded stored values."""
 
 import warnings
-import zlib
 
 import numpy as np
 import numpy.typing as npt
 from pydicom import dcmread
 from pydicom.dataset import FileDataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_partial
-from pydicom.pixels.utils import pixel_array
 from pydicom.tag import BaseTag
 from pydicom.uid import UID
 
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import InstanceRef
+from node.loading.decoders import UNREADABLE, DecodingError, PixelDecoder
 
 StoredValues = npt.NDArray[np.float32]
 """Stored values before rescale, high is bright; float32 (exact up to 24 bits) [frame, row, column]."""
@@ -38,12 +36,17 @@ def open_instance(instance: InstanceRef) -> FileDataset:
             data_set = dcmread(instance.path)
             absent = "PixelData" not in data_set
             started = absent and _reaches_pixels(instance)
-    except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, zlib.error) as error:
-        raise _fault(Reason.NOT_DICOM, instance, f"cannot be read as DICOM ({type(error).__name__})") from error
+    except UNREADABLE as error:
+        raise unreadable(instance, error) from error
     if absent:
         reason = Reason.FILE_TRUNCATED if started else Reason.NO_PIXELS
         raise _fault(reason, instance, "ends inside its pixel data" if started else "has no pixel data")
     return data_set
+
+
+def unreadable(instance: InstanceRef, error: Exception) -> PermanentError:
+    """Return ``not_dicom`` for an instance that cannot be parsed."""
+    return _fault(Reason.NOT_DICOM, instance, f"cannot be read as DICOM ({type(error).__name__})")
 
 
 def pixel_count(data_set: FileDataset, instance: InstanceRef) -> int:
@@ -67,7 +70,7 @@ def pixel_count(data_set: FileDataset, instance: InstanceRef) -> int:
     return rows * columns * frames
 
 
-def decode(data_set: FileDataset, instance: InstanceRef) -> StoredValues:
+def decode(data_set: FileDataset, instance: InstanceRef, decoder: PixelDecoder) -> StoredValues:
     """Return the stored values of every frame, float32 [frame, row, column]; MONOCHROME1 is turned so that high is bright.
 
     Raises
@@ -78,29 +81,19 @@ def decode(data_set: FileDataset, instance: InstanceRef) -> StoredValues:
     count = pixel_count(data_set, instance)
     syntax = UID(str(data_set.file_meta.get("TransferSyntaxUID", "")))
     native = not syntax.is_transfer_syntax or not syntax.is_encapsulated
-    expected = count * int(data_set.get("BitsAllocated") or 16) // 8
-    if native and len(data_set.PixelData) < expected:
-        raise _fault(Reason.FILE_TRUNCATED, instance, f"has {len(data_set.PixelData)} bytes of pixel data instead of {expected}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            decoded = pixel_array(data_set, allow_excess_frames=False)
-        values = decoded.reshape(-1, int(data_set.Rows), int(data_set.Columns))
-    except (
-        RuntimeError,
-        ValueError,
-        AttributeError,
-        NotImplementedError,
-        TypeError,
-        LookupError,
-        EOFError,
-        MemoryError,
-    ) as error:
-        how = f"cannot be decoded from {syntax.name or 'an unknown transfer syntax'} ({type(error).__name__})"
+        expected = count * int(data_set.get("BitsAllocated") or 16) // 8
+        stored = len(data_set.PixelData)
+        if native and stored < expected:
+            raise _fault(Reason.FILE_TRUNCATED, instance, f"has {stored} bytes of pixel data instead of {expected}")
+        values = decoder.decode(data_set, instance.path, syntax)
+        if values.size != count:
+            raise _fault(Reason.PIXELS_UNDECODABLE, instance, f"decodes to {values.size} pixels instead of {count}")
+        frames = values.reshape(-1, int(data_set.Rows), int(data_set.Columns))
+        return _bright_high(_stored_bits(frames, data_set, native), data_set)
+    except (DecodingError, ValueError, TypeError, OverflowError) as error:
+        how = f"cannot be decoded from {syntax.name or 'an unknown transfer syntax'} ({_kind(error)})"
         raise _fault(Reason.PIXELS_UNDECODABLE, instance, how) from error
-    if values.size != count:
-        raise _fault(Reason.PIXELS_UNDECODABLE, instance, f"decodes to {values.size} pixels instead of {count}")
-    return _bright_high(_stored_bits(values, data_set, native), data_set)
 
 
 def _stored_bits(values: npt.NDArray[np.integer], data_set: FileDataset, native: bool) -> StoredValues:
@@ -132,6 +125,10 @@ def _reaches_pixels(instance: InstanceRef) -> bool:
     with instance.path.open("rb") as file:
         read_partial(file, stop_when=at_pixels)
     return reached
+
+
+def _kind(error: Exception) -> str:
+    return str(error) if isinstance(error, DecodingError) else type(error).__name__
 
 
 def _fault(reason: Reason, instance: InstanceRef, what: str) -> PermanentError:

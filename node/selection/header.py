@@ -1,12 +1,13 @@
 """The header of one stored instance, and the attributes of each of its frames, classic or Enhanced."""
 
+import struct
 import warnings
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
@@ -15,6 +16,12 @@ from node.domain.identity import InstanceRef
 
 # PixelData, FloatPixelData, DoubleFloatPixelData: PS3.3 section C.7.6.3
 _PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00008, 0x7FE00009})
+
+# What pydicom raises on a damaged file; elements are parsed when they are first asked for.
+_UNREADABLE = (
+    InvalidDicomError, BytesLengthException, RuntimeError, ValueError, AttributeError, NotImplementedError, TypeError,
+    LookupError, ArithmeticError, EOFError, MemoryError, OSError, StopIteration, struct.error, zlib.error,
+)  # fmt: skip
 
 #: An attribute: where it is in an Enhanced instance (macro sequence, or None for the data set itself) and its keyword.
 Attribute = tuple[str | None, str]
@@ -72,7 +79,7 @@ def read_header(instance: InstanceRef) -> tuple[Dataset, bool]:
         with warnings.catch_warnings(), instance.path.open("rb") as file:
             warnings.simplefilter("ignore")
             return read_partial(file, stop_when=at_pixels), found
-    except (InvalidDicomError, EOFError, OSError, ValueError, KeyError, AttributeError, TypeError, zlib.error) as error:
+    except _UNREADABLE as error:
         raise PermanentError(
             Reason.NOT_DICOM,
             f"instance {instance.sop_instance_uid} cannot be read as DICOM ({type(error).__name__}); send it again",
@@ -97,7 +104,7 @@ def _value(data_set: Dataset, keyword: str) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return data_set.get(keyword)
-    except (ValueError, TypeError, NotImplementedError, LookupError):
+    except _UNREADABLE:
         # an attribute with a malformed value counts as absent; the criteria then say what is missing
         return None
 

@@ -15,7 +15,7 @@ from pydicom.uid import (
 )
 
 from node.config import SelectionConfig
-from node.domain.errors import Reason
+from node.domain.errors import PermanentError, Reason
 from node.domain.study import SeriesRole
 from node.loading import load_volume
 from node.selection import select_series
@@ -140,3 +140,22 @@ def test_a_turned_and_flipped_study_with_a_chinese_name_is_still_valid(tmp_path)
     point = study.truth.narrowest_point
     nearest = axial.sources[axial.geometry.nearest_slice(point)].instance.path
     assert nearest == study.paths["axial_t2"][study.truth.axial.slice_index]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_damaged_lossless_jpeg_fails_by_name_and_harms_nothing_else(tmp_path, seed):
+    """GDCM, the only decoder for it, ends its process on some of these streams."""
+    require_tool("dcmcjpeg")
+    encoding = Encoding(str(JPEGLosslessSV1))
+    series = write_small_series(tmp_path / "bad", SmallSeries(shape=(40, 36), encoding=encoding))
+    path = series.instances[1].path
+    content = bytearray(path.read_bytes())
+    rng = np.random.default_rng(seed)
+    start = content.index(b"\xff\xd8\xff")
+    content[start : start + 400 : 3] = rng.integers(0, 256, len(content[start : start + 400 : 3]), dtype=np.uint8).tobytes()
+    path.write_bytes(content)
+    with pytest.raises(PermanentError, match=series.instances[1].sop_instance_uid) as error:
+        load_volume(selected(series))
+    assert error.value.reason is Reason.PIXELS_UNDECODABLE
+    good = write_small_series(tmp_path / "good", SmallSeries(shape=(40, 36), encoding=encoding))
+    assert load_volume(selected(good)).geometry.shape == (3, 40, 36)
