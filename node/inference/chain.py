@@ -35,7 +35,10 @@ _CORNER_SPREAD_MM = 3.5
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Chain:
-    """Body centres by name, in cells (row, column), and how sure the naming is, 0..1."""
+    """Body centres by name, in cells (row, column), and how sure the naming is, 0..1.
+
+    The certainty is the posterior of the chain against its best rival, the likeliest chain that puts C3 on another body.
+    """
 
     centres: Mapping[str, Points]
     certainty: float
@@ -77,13 +80,16 @@ def find_chain(centre_maps: Maps, cell_mm: float) -> Chain | None:
     if len(candidates) < len(_NEEDED):
         return None
     scores = np.log(_named(centre_maps, candidates, round(3 / cell_mm)) + _FLOOR)
-    path = _best_path(scores, candidates * cell_mm)
-    if path is None:
+    places_mm = candidates * cell_mm
+    score, path = _best_path(scores, places_mm)
+    if not path:
         return None
-    named = np.exp(scores)
-    share = [named[i, name] / named[:, name].max() * min(1.0, named[i, name] / named[i].sum() * 1.25) for name, i in path.items()]
+    first = _NEEDED[0]
+    elsewhere = scores.copy()
+    elsewhere[np.linalg.norm(places_mm - places_mm[path[first]], axis=1) < _PITCH_LIMITS_MM[0], first] = -np.inf
+    rival, _ = _best_path(elsewhere, places_mm)
     centres = {CHAIN[name]: refine(centre_maps.max(axis=0), candidates[i]) for name, i in path.items()}
-    return Chain(centres, float(np.clip(np.mean(share), 0, 1)))
+    return Chain(centres, float(1 / (1 + np.exp(rival - score))))
 
 
 def local_peaks(heat: Maps, radius: int) -> Points:
@@ -104,8 +110,8 @@ def _named(maps: Maps, candidates: Points, radius: int) -> npt.NDArray[np.float6
     return np.stack([cv2.dilate(one, kernel)[rows, columns] for one in maps], axis=1).astype(np.float64)
 
 
-def _best_path(scores: npt.NDArray[np.float64], places_mm: Points) -> dict[int, int] | None:
-    """Return candidate by chain position for the likeliest chain, by dynamic programming."""
+def _best_path(scores: npt.NDArray[np.float64], places_mm: Points) -> tuple[float, dict[int, int]]:
+    """Return the log-likelihood of the likeliest chain and its candidates by chain position, by dynamic programming."""
     count, length = scores.shape
     best = np.full((length, count), -np.inf)
     back = np.full((length, count), -1)
@@ -120,7 +126,7 @@ def _best_path(scores: npt.NDArray[np.float64], places_mm: Points) -> dict[int, 
                 best[name, here], back[name, here] = arrivals[before], before
     ends = [(float(best[n].max()) + (length - 1 - n) * _MISSING, n) for n in range(_NEEDED[-1], length)]
     score, last = max(ends)
-    return _traced(best, back, last) if np.isfinite(score) else None
+    return score, _traced(best, back, last) if np.isfinite(score) else {}
 
 
 def _pitch_score(steps_mm: Points, gap: int) -> npt.NDArray[np.float64]:
