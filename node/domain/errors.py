@@ -110,6 +110,11 @@ class Reason(StrEnum):
     AXIAL_OBLIQUE = "axial_oblique"
     CORD_ROTATED = "cord_rotated"
 
+    # reporting
+    REPORT_FAILED = "report_failed"
+    REPORT_UNREADABLE = "report_unreadable"
+    OUTPUT_FOLDER_IN_USE = "output_folder_in_use"
+
     # delivery
     PEER_UNREACHABLE = "peer_unreachable"
     PEER_REJECTED = "peer_rejected"

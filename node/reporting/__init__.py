@@ -1,0 +1,13 @@
+"""Report an analysis: DICOM SEG and SR, ``measurements.json`` and overlay pictures, in one folder, all or nothing.
+
+In: an :class:`~node.domain.analysis.Analysis` and section ``reporting`` of the configuration.
+Out: a folder of finished files and the :class:`~node.domain.report.ReportObject` of each DICOM object in it. The same analysis
+gives the same bytes. It never measures, never changes a value, never writes a withheld one, and sends nothing.
+"""
+
+from node.reporting.build import build_report, write_declined
+from node.reporting.folder import read_report
+from node.reporting.measurements_json import measurements_schema
+from node.reporting.provenance import Software
+
+__all__ = ["Software", "build_report", "measurements_schema", "read_report", "write_declined"]

@@ -1,0 +1,131 @@
+"""All results of one analysis as files in one folder."""
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from pydicom.dataset import Dataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from node.config import ReportingConfig
+from node.domain.analysis import Analysis
+from node.domain.errors import Declined, PermanentError, Reason
+from node.domain.identity import InstanceRef, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
+from node.domain.report import ReportKind, ReportObject
+from node.domain.study import SeriesRole
+from node.reporting.conform import freeze
+from node.reporting.folder import write_report
+from node.reporting.measurements_json import declined_document, encode, measured_document
+from node.reporting.overlay import draw_pictures
+from node.reporting.provenance import Provenance, Software
+from node.reporting.seg import build_seg
+from node.reporting.source import SourceSeries, content_moment, read_source
+from node.reporting.sr import COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, build_sr
+from node.reporting.subject import Subject, subject_of
+
+MEASUREMENTS_NAME = "measurements.json"
+
+_T = TypeVar("_T")
+
+_SR_NAMES = {COMPREHENSIVE_3D_SR: "sr_comprehensive_3d.dcm", COMPREHENSIVE_SR: "sr_comprehensive.dcm"}
+
+
+def build_report(analysis: Analysis, settings: ReportingConfig, software: Software, out_dir: Path) -> tuple[ReportObject, ...]:
+    """Write the results of an analysis to ``out_dir``, all or nothing, and return its DICOM objects.
+
+    One SEG for each series whose masks are not empty, one SR (with the same content as Comprehensive SR for its fallback),
+    overlay pictures and ``measurements.json``. The same analysis gives the same bytes.
+
+    Raises
+    ------
+    PermanentError
+        ``report_failed`` if an object cannot be built from these sources; ``patient_mixed``, ``character_set_unsupported``,
+        ``not_dicom``, ``output_folder_in_use``.
+    """
+    sources = {role: read_source(series.volume) for role, series in analysis.series_by_role.items()}
+    headers = [header for source in sources.values() for header in source.headers]
+    objects = _Objects(
+        analysis=analysis,
+        sources=sources,
+        provenance=Provenance(software, settings, analysis.measurements.models),
+        subject=subject_of(headers),
+        moment=content_moment(headers),
+    )
+    return write_report(out_dir, objects.write)
+
+
+def write_declined(study_instance_uid: StudyInstanceUID, declined: Declined, software: Software, out_dir: Path) -> None:
+    """Write a ``measurements.json`` that says why a study is not for us."""
+
+    def write_files(folder: Path) -> tuple[ReportObject, ...]:
+        (folder / MEASUREMENTS_NAME).write_bytes(encode(declined_document(study_instance_uid, declined, software)))
+        return ()
+
+    write_report(out_dir, write_files)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Objects:
+    """The result objects of one analysis and what they have in common."""
+
+    analysis: Analysis
+    sources: Mapping[SeriesRole, SourceSeries]
+    provenance: Provenance
+    subject: Subject
+    moment: tuple[str, str]
+
+    def write(self, folder: Path) -> tuple[ReportObject, ...]:
+        """Write every file of the report but its index into a folder."""
+        objects = (*self._segmentations(folder), self._measurement_report(folder))
+        pictures = draw_pictures(self.analysis, folder)
+        document = measured_document(self.analysis, self.provenance.software, objects, pictures)
+        (folder / MEASUREMENTS_NAME).write_bytes(encode(document))
+        return objects
+
+    def _segmentations(self, folder: Path) -> Iterator[ReportObject]:
+        for role, source in self.sources.items():
+            masks = self.analysis.series_by_role[role].masks
+            built = _built("SEG", partial(build_seg, role, source, masks, self.provenance, self.analysis.fingerprint))
+            if built is not None:
+                yield self._save(built, ReportKind.SEG, folder / f"seg_{role}.dcm")
+
+    def _measurement_report(self, folder: Path) -> ReportObject:
+        fallback: ReportObject | None = None
+        for sop_class_uid in (COMPREHENSIVE_SR, COMPREHENSIVE_3D_SR):
+            built = _built("SR", partial(build_sr, self.analysis, self.sources, self.provenance, sop_class_uid))
+            fallback = self._save(built, ReportKind.SR, folder / _SR_NAMES[sop_class_uid], fallback)
+        assert fallback is not None  # noqa: S101 - the loop has run
+        return fallback
+
+    def _save(self, built: Dataset, kind: ReportKind, path: Path, fallback: ReportObject | None = None) -> ReportObject:
+        freeze(built, self.moment)
+        self.subject.identify(built)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")
+                built.save_as(path, enforce_file_format=True)
+        except (LookupError, UnicodeError, UserWarning) as error:
+            what = f"the {kind} cannot be written in the character set of its source ({type(error).__name__})"
+            raise PermanentError(Reason.CHARACTER_SET_UNSUPPORTED, what) from error
+        instance = InstanceRef(
+            study_instance_uid=StudyInstanceUID(self.analysis.study_instance_uid),
+            series_instance_uid=SeriesInstanceUID(str(built.SeriesInstanceUID)),
+            sop_instance_uid=SOPInstanceUID(str(built.SOPInstanceUID)),
+            sop_class_uid=SOPClassUID(str(built.SOPClassUID)),
+            path=path,
+        )
+        return ReportObject(kind, instance, str(ExplicitVRLittleEndian), fallback)
+
+
+def _built(what: str, build: Callable[[], _T]) -> _T:
+    """Return what a builder returns; what highdicom objects to becomes a reason."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return build()
+    except (ValueError, TypeError, AttributeError, LookupError) as error:
+        text = f"the {what} could not be built from these images ({type(error).__name__}: {error})"
+        raise PermanentError(Reason.REPORT_FAILED, text) from error

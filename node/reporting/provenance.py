@@ -1,0 +1,73 @@
+"""Who made the results: the software, its models, and the device that the SR names as observer."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from highdicom import AlgorithmIdentificationSequence
+from highdicom.sr import (
+    AlgorithmIdentification,
+    DeviceObserverIdentifyingAttributes,
+    ObservationContext,
+    ObserverContext,
+)
+from pydicom.sr.codedict import codes
+
+from node.config import ReportingConfig
+from node.domain.prediction import ModelIdentity
+from node.reporting.uids import derived_uid
+
+_FAMILY = codes.DCM.ArtificialIntelligence
+
+
+@dataclass(frozen=True, slots=True)
+class Software:
+    """Name and version that every result carries; selection knows own results by the name."""
+
+    name: str
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Provenance:
+    """Everything about the maker of a result that goes into its objects."""
+
+    software: Software
+    settings: ReportingConfig
+    models: tuple[ModelIdentity, ...]
+
+    @property
+    def device_uid(self) -> str:
+        """UID of the device observer; another whenever software or weights change (IHE AIR)."""
+        weights = "/".join(sorted(model.sha256 for model in self.models))
+        return derived_uid(f"{self.software.name}/{self.software.version}/{weights}", "device")
+
+    def algorithm(self, models: Sequence[ModelIdentity]) -> AlgorithmIdentification:
+        """Return TID 4019 for what the models found, with the hash of each one's weights."""
+        return AlgorithmIdentification(
+            name=self.software.name,
+            version=self.software.version,
+            parameters=[f"{model.name} {model.version} weights_sha256={model.sha256}" for model in models],
+            family=_FAMILY,
+            manufacturer=self.settings.manufacturer,
+        )
+
+    def segment_algorithm(self, model: ModelIdentity) -> AlgorithmIdentificationSequence:
+        """Return the algorithm identification of a segment."""
+        return AlgorithmIdentificationSequence(
+            name=model.name,
+            family=_FAMILY,
+            version=model.version,
+            source=self.settings.manufacturer,
+            parameters={"weights_sha256": model.sha256},
+        )
+
+    def observation_context(self) -> ObservationContext:
+        """Return TID 1001 with the node as the only observer: no person has confirmed anything."""
+        device = DeviceObserverIdentifyingAttributes(
+            uid=self.device_uid,
+            name=self.settings.station_name,
+            manufacturer_name=self.settings.manufacturer,
+            model_name=self.software.name,
+            serial_number=self.settings.device_serial_number,
+        )
+        return ObservationContext(observer_device_context=ObserverContext(codes.DCM.Device, device))

@@ -1,0 +1,140 @@
+"""The measurement report: Comprehensive 3D SR (TID 1500, groups by TID 1410), and the same content as Comprehensive SR."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from highdicom import sr
+from pydicom.dataset import Dataset
+from pydicom.sr.coding import Code
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
+
+from node.domain.analysis import Analysis
+from node.domain.measurement import Evidence, Verdict
+from node.domain.prediction import ModelIdentity
+from node.domain.study import SeriesRole
+from node.reporting import codes
+from node.reporting.provenance import Provenance
+from node.reporting.source import SourceSeries
+from node.reporting.sr_content import Group, Place, groups_of, is_complete
+from node.reporting.uids import derived_uid
+
+COMPREHENSIVE_3D_SR = str(Comprehensive3DSRStorage)
+COMPREHENSIVE_SR = str(ComprehensiveSRStorage)
+
+_SERIES_NUMBERS = {COMPREHENSIVE_3D_SR: 9310, COMPREHENSIVE_SR: 9311}
+_CLASSES = {COMPREHENSIVE_3D_SR: sr.Comprehensive3DSR, COMPREHENSIVE_SR: sr.ComprehensiveSR}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Context:
+    """What every group needs besides its own content."""
+
+    sources: Mapping[SeriesRole, SourceSeries]
+    provenance: Provenance
+    fingerprint: str
+    models: Mapping[SeriesRole, tuple[ModelIdentity, ...]]
+
+
+def build_sr(
+    analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], provenance: Provenance, sop_class_uid: str
+) -> Dataset:
+    """Return the measurement report of an analysis as an SR of the given class.
+
+    Complete or partial, always preliminary and unverified: no software verifies. Source: PS3.16 TID 1500, 1410, 1001,
+    1600, 4019.
+    """
+    groups = groups_of(analysis)
+    context = _Context(sources, provenance, analysis.fingerprint, _models(analysis))
+    images = [header for source in sources.values() for header in source.instance_headers]
+    report = sr.MeasurementReport(
+        observation_context=provenance.observation_context(),
+        procedure_reported=_procedure(next(iter(sources.values())).headers[0]),
+        imaging_measurements=[_encode(group, context) for group in groups],
+        referenced_images=images,
+    )
+    qualification = provenance.settings.content_qualification
+    kind = f"SR {sop_class_uid}"
+    document: Dataset = _CLASSES[sop_class_uid](
+        evidence=images,
+        content=report,
+        series_instance_uid=derived_uid(analysis.fingerprint, f"{kind} series"),
+        series_number=_SERIES_NUMBERS[sop_class_uid],
+        sop_instance_uid=derived_uid(analysis.fingerprint, kind),
+        instance_number=1,
+        manufacturer=provenance.settings.manufacturer,
+        is_complete=is_complete(groups),
+        is_final=False,
+        is_verified=False,
+        manufacturer_model_name=provenance.software.name,
+        software_versions=provenance.software.version,
+        device_serial_number=provenance.settings.device_serial_number,
+        series_description=f"AI cervical cord measurements {qualification}",
+        content_qualification=qualification,
+        coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
+    )
+    return document
+
+
+def _models(analysis: Analysis) -> dict[SeriesRole, tuple[ModelIdentity, ...]]:
+    sagittal = analysis.measurements.sagittal
+    keypoints = (sagittal.keypoints.model,) if sagittal is not None else ()
+    return {role: tuple(dict.fromkeys((one.masks.model, *keypoints))) for role, one in analysis.series_by_role.items()}
+
+
+def _procedure(header: Dataset) -> Code:
+    """Return the procedure that the source names, if it is a whole ASCII code; else a general one (CID 100)."""
+    for item in header.get("ProcedureCodeSequence") or ():
+        parts = [str(item.get(keyword) or "") for keyword in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")]
+        if all(part and part.isascii() for part in parts) and len(parts[0]) <= 16 and len(parts[2]) <= 64:
+            return Code(*parts)
+    return codes.MAGNETIC_RESONANCE_IMAGING
+
+
+def _encode(group: Group, context: _Context) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
+    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(
+            uid=derived_uid(context.fingerprint, f"SR tracking {group.name}"), identifier=group.name
+        ),
+        referenced_region=_region(group.place, context.sources[group.place.role]),
+        finding_category=codes.ANATOMICAL_STRUCTURE,
+        finding_type=group.finding,
+        finding_sites=[sr.FindingSite(site) for site in group.sites],
+        algorithm_id=context.provenance.algorithm(context.models[group.place.role]),
+        measurements=[sr.Measurement(one.name, one.value, one.unit, method=one.method) for one in group.numbers] or None,
+        qualitative_evaluations=list(_evaluations(group)),
+    )
+
+
+def _evaluations(group: Group) -> Iterable[sr.QualitativeEvaluation]:
+    yield sr.QualitativeEvaluation(codes.QUALITY, codes.VERDICTS[group.verdict])
+    for code in dict.fromkeys(codes.reason_code(finding.code) for finding in group.findings):
+        yield sr.QualitativeEvaluation(codes.QUALITY_REASON, code)
+    if group.level_of_minimum is not None and group.verdict is not Verdict.WITHHOLD:
+        yield sr.QualitativeEvaluation(codes.MAXIMUM_LEVEL, codes.LEVELS[group.level_of_minimum])
+
+
+def _region(place: Place, source: SourceSeries) -> sr.ImageRegion:
+    evidence = place.evidence
+    frame = source.volume.sources[evidence.slice_index]
+    image = sr.SourceImageForRegion(
+        referenced_sop_class_uid=frame.instance.sop_class_uid,
+        referenced_sop_instance_uid=frame.instance.sop_instance_uid,
+        referenced_frame_numbers=None if frame.frame_number is None else [frame.frame_number],
+    )
+    plane = source.volume.planes[evidence.slice_index]
+    return sr.ImageRegion(
+        "POINT" if len(evidence.points) == 1 else "POLYLINE", graphic_data(evidence, plane.rows, plane.columns), image
+    )
+
+
+def graphic_data(evidence: Evidence, rows: int, columns: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return points as SCOORD graphic data, (column, row) shape (n, 2); an outline is closed.
+
+    Source: PS3.3 section C.18.6.1.2: the centre of the first pixel is at (0.5, 0.5) there, and at (0, 0) in our points.
+    """
+    points = np.array([(point.column, point.row) for point in evidence.points], dtype=np.float64) + 0.5
+    if len(points) > 2:
+        points = np.concatenate([points, points[:1]])
+    return np.clip(points, 0.0, (math.nextafter(columns, 0), math.nextafter(rows, 0)))
