@@ -23,14 +23,12 @@ from node.reporting.overlay import draw_pictures
 from node.reporting.provenance import Provenance, Software
 from node.reporting.seg import build_seg
 from node.reporting.source import SourceSeries, content_moment, read_source
-from node.reporting.sr import COMPREHENSIVE_3D_SR, COMPREHENSIVE_SR, build_sr
+from node.reporting.sr import as_comprehensive_sr, build_sr
 from node.reporting.subject import Subject, subject_of
 
 MEASUREMENTS_NAME = "measurements.json"
 
 _T = TypeVar("_T")
-
-_SR_NAMES = {COMPREHENSIVE_3D_SR: "sr_comprehensive_3d.dcm", COMPREHENSIVE_SR: "sr_comprehensive.dcm"}
 
 
 def build_report(analysis: Analysis, settings: ReportingConfig, software: Software, out_dir: Path) -> tuple[ReportObject, ...]:
@@ -93,12 +91,10 @@ class _Objects:
                 yield self._save(built, ReportKind.SEG, folder / f"seg_{role}.dcm")
 
     def _measurement_report(self, folder: Path) -> ReportObject:
-        fallback: ReportObject | None = None
-        for sop_class_uid in (COMPREHENSIVE_SR, COMPREHENSIVE_3D_SR):
-            built = _built("SR", partial(build_sr, self.analysis, self.sources, self.provenance, sop_class_uid))
-            fallback = self._save(built, ReportKind.SR, folder / _SR_NAMES[sop_class_uid], fallback)
-        assert fallback is not None  # noqa: S101 - the loop has run
-        return fallback
+        document = _built("SR", partial(build_sr, self.analysis, self.sources, self.provenance))
+        other = as_comprehensive_sr(document, self.analysis.fingerprint)
+        fallback = self._save(other, ReportKind.SR, folder / "sr_comprehensive.dcm")
+        return self._save(document, ReportKind.SR, folder / "sr_comprehensive_3d.dcm", fallback)
 
     def _save(self, built: Dataset, kind: ReportKind, path: Path, fallback: ReportObject | None = None) -> ReportObject:
         freeze(built, self.moment)

@@ -99,7 +99,10 @@ def _refer_to_instances(references: Items, sources: Mapping[str, FrameSource]) -
 
 
 def _refer(item: Dataset, sources: Mapping[str, FrameSource]) -> None:
-    source = sources[item.ReferencedSOPInstanceUID]
+    source = sources.get(item.ReferencedSOPInstanceUID)
+    if source is None:
+        # highdicom lets the frames of several segments share one item: it has been corrected already
+        return
     item.ReferencedSOPClassUID = source.instance.sop_class_uid
     item.ReferencedSOPInstanceUID = source.instance.sop_instance_uid
     if source.frame_number is not None:

@@ -5,6 +5,7 @@ No name, number or date of the patient is on them.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,7 @@ from node.reporting.canvas import (
     Colour,
     Picture,
     SlicePicture,
+    View,
     save,
     slice_picture,
     upright_view,
@@ -35,6 +37,8 @@ from node.reporting.panel import NOTICE, Words, beside, profile_plot, reason_wor
 _HEIGHT = 1200
 _SAGITTAL_MARGIN_MM, _AXIAL_MARGIN_MM = 25.0, 12.0
 _LABEL_HEIGHT = 30.0
+# Right of the lines: the leaders and the widest label.
+_LABEL_ROOM = 280
 _COLOURS = {Structure.SPINAL_CORD: CORD_COLOUR, Structure.SPINAL_CANAL: CANAL_COLOUR}
 _NAMES = {Structure.SPINAL_CORD: "MSCC", Structure.SPINAL_CANAL: "MCC"}
 # d for the cord and D for the canal, as in the paper.
@@ -63,8 +67,9 @@ def sagittal_picture(series: SegmentedSeries, measured: SagittalMeasurements) ->
     """Return the decisive sagittal slice with outlines, corners and the lines of MSCC and MCC."""
     index = measured.slice_index
     keypoints = tuple(measured.keypoints.by_landmark.values())
-    around = [one.point for one in keypoints] or _marked(series, index)
+    around = [*(one.point for one in keypoints), *_line_ends(measured)] or _marked(series, index)
     view = upright_view(series.volume.planes[index], SAGITTAL_VIEW, around, _SAGITTAL_MARGIN_MM, _HEIGHT)
+    view = replace(view, width=max(view.width, _right_end(view, around) + _LABEL_ROOM))
     picture = slice_picture(series.volume.voxels[index], view)
     _draw_outlines(picture, series, index)
     _draw_corners(picture, keypoints)
@@ -167,7 +172,7 @@ def _set_labels(picture: SlicePicture, labels: list[tuple[tuple[float, float], s
     """Set labels in a column right of all lines, each near its line and none upon another."""
     if not labels:
         return
-    x = min(max(end[0] for end, _, _ in labels) + 60.0, picture.view.width - 130.0)
+    x = max(end[0] for end, _, _ in labels) + 60.0
     lowest = -np.inf
     for end, text, colour in sorted(labels, key=lambda label: label[0][1]):
         y = max(end[1], float(lowest) + _LABEL_HEIGHT)
@@ -187,6 +192,16 @@ def _draw_edges(picture: SlicePicture, letters: tuple[str, str, str, str]) -> No
     )
     for letter, (at, anchor) in zip(letters, places, strict=True):
         picture.words(at, letter, WHITE, 30, anchor)
+
+
+def _line_ends(measured: SagittalMeasurements) -> list[PixelPoint]:
+    ratios = (measured.ratio(structure) for structure in Structure)
+    lines = (one for ratio in ratios for one in (ratio.at_level, ratio.above, ratio.below) if one is not None)
+    return [point for one in lines for evidence in one.evidence for point in evidence.points]
+
+
+def _right_end(view: View, points: Sequence[PixelPoint]) -> int:
+    return round(float(view.place(points)[:, 0].max())) if points else view.width
 
 
 def _marked(series: SegmentedSeries, index: int) -> list[PixelPoint]:

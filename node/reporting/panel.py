@@ -16,7 +16,7 @@ PANEL_WIDTH = 620
 _LINE_HEIGHT, _MARGIN = 1.35, 28
 _PLOT_SIZE = (1100, 1100)
 _PLOT_AREA = (150, 130, 1040, 1000)  # left, top, right, bottom
-_UNIT_WORDS = {Unit.MM: "mm", Unit.MM2: "mm²", Unit.PERCENT: "%", Unit.RATIO: ""}
+_UNIT_WORDS = {Unit.MM: "mm", Unit.MM2: "mm2", Unit.PERCENT: "%", Unit.RATIO: ""}
 _VERDICT_WORDS = {Verdict.REPORT: "", Verdict.FLAG: "  (to be reviewed)", Verdict.WITHHOLD: ""}
 _DECIMALS = {Unit.MM: 2, Unit.MM2: 1, Unit.PERCENT: 1, Unit.RATIO: 3}
 

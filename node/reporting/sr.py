@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from highdicom import sr
-from pydicom.dataset import Dataset
+from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sr.coding import Code
-from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
+from pydicom.uid import UID, ComprehensiveSRStorage
 
 from node.domain.analysis import Analysis
 from node.domain.measurement import Evidence, Verdict
@@ -20,11 +20,7 @@ from node.reporting.source import SourceSeries
 from node.reporting.sr_content import Group, Place, groups_of, is_complete
 from node.reporting.uids import derived_uid
 
-COMPREHENSIVE_3D_SR = str(Comprehensive3DSRStorage)
-COMPREHENSIVE_SR = str(ComprehensiveSRStorage)
-
-_SERIES_NUMBERS = {COMPREHENSIVE_3D_SR: 9310, COMPREHENSIVE_SR: 9311}
-_CLASSES = {COMPREHENSIVE_3D_SR: sr.Comprehensive3DSR, COMPREHENSIVE_SR: sr.ComprehensiveSR}
+_SERIES_NUMBER = 9310
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -37,10 +33,8 @@ class _Context:
     models: Mapping[SeriesRole, tuple[ModelIdentity, ...]]
 
 
-def build_sr(
-    analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], provenance: Provenance, sop_class_uid: str
-) -> Dataset:
-    """Return the measurement report of an analysis as an SR of the given class.
+def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], provenance: Provenance) -> Dataset:
+    """Return the measurement report of an analysis as Comprehensive 3D SR.
 
     Complete or partial, always preliminary and unverified: no software verifies. Source: PS3.16 TID 1500, 1410, 1001,
     1600, 4019.
@@ -55,13 +49,12 @@ def build_sr(
         referenced_images=images,
     )
     qualification = provenance.settings.content_qualification
-    kind = f"SR {sop_class_uid}"
-    document: Dataset = _CLASSES[sop_class_uid](
+    document: Dataset = sr.Comprehensive3DSR(
         evidence=images,
         content=report,
-        series_instance_uid=derived_uid(analysis.fingerprint, f"{kind} series"),
-        series_number=_SERIES_NUMBERS[sop_class_uid],
-        sop_instance_uid=derived_uid(analysis.fingerprint, kind),
+        series_instance_uid=derived_uid(analysis.fingerprint, "SR series"),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=derived_uid(analysis.fingerprint, "SR"),
         instance_number=1,
         manufacturer=provenance.settings.manufacturer,
         is_complete=is_complete(groups),
@@ -75,6 +68,21 @@ def build_sr(
         coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
     )
     return document
+
+
+def as_comprehensive_sr(document: Dataset, fingerprint: str) -> Dataset:
+    """Return the same report as Comprehensive SR, which more systems take, with an identity and a series of its own.
+
+    Its regions are two-dimensional (SCOORD), so nothing in it needs the other class.
+    """
+    other = Dataset()
+    other.update(document)
+    other.file_meta = FileMetaDataset(document.file_meta)
+    other.SOPClassUID = other.file_meta.MediaStorageSOPClassUID = ComprehensiveSRStorage
+    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = UID(derived_uid(fingerprint, "SR fallback"))
+    other.SeriesInstanceUID = derived_uid(fingerprint, "SR fallback series")
+    other.SeriesNumber = _SERIES_NUMBER + 1
+    return other
 
 
 def _models(analysis: Analysis) -> dict[SeriesRole, tuple[ModelIdentity, ...]]:
