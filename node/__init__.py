@@ -1,4 +1,6 @@
-"""The node receives a study, selects the series it can use, loads them as volumes, infers masks and keypoints,
+"""A DICOM-native inference node for cervical MR.
+
+The node receives a study, selects the series it can use, loads them as volumes, infers masks and keypoints,
 measures the cord and canal, reports SEG and SR, and delivers them to the PACS.
 """
 

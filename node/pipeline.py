@@ -14,7 +14,7 @@ from pathlib import Path
 from node import __version__
 from node.config import Config, InferenceConfig
 from node.domain.analysis import Analysis, SegmentedSeries
-from node.domain.errors import Declined
+from node.domain.errors import Declined, Finding, PermanentError, Severity
 from node.domain.image import Volume
 from node.domain.job import AnalysisOutcome, AnalysisStatus
 from node.domain.measurement import Measurements
@@ -127,6 +127,20 @@ class Pipeline:
     def _study_fingerprint(self, selection: StudySelection) -> str:
         used = sorted(ref.sop_instance_uid for one in selection.series_by_role.values() for ref in one.series.instances)
         return hashlib.sha256("\n".join([self.fingerprint(), selection.study_instance_uid, *used]).encode()).hexdigest()
+
+
+def _load(selection: StudySelection) -> tuple[dict[SeriesRole, Volume], tuple[Finding, ...]]:
+    """Return the volumes by role; a study is measured without its axial series if that is not one regular stack."""
+    volumes: dict[SeriesRole, Volume] = {}
+    findings: list[Finding] = []
+    for role, selected in selection.series_by_role.items():
+        try:
+            volumes[role] = load_volume(selected)
+        except (Declined, PermanentError) as error:
+            if role is SeriesRole.SAGITTAL_T2:
+                raise
+            findings.append(Finding(error.reason, Severity.WITHHOLD, f"the axial series cannot be used: {error.message}"))
+    return volumes, tuple(findings)
 
 
 def models_dir(config: InferenceConfig) -> Path:

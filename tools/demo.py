@@ -1,9 +1,10 @@
 """Run a synthetic cervical study through the whole node over DICOM and show what comes back.
 
-Usage: make demo, or: python tools/demo.py [--folder demo] [--keep]
+Usage: make demo, or: python tools/demo.py [--folder demo]
 
 A scanner (C-STORE) sends the study to the node; the node analyses it and sends SEG and SR to a PACS: Orthanc if it is
-installed, else a second receiver of this node as a stand-in. Everything runs on loopback, on free ports, and ends with the script.
+installed, else a second receiver of this node as a stand-in. Everything runs on loopback, on free ports, and ends with
+the script.
 """
 
 import json

@@ -15,7 +15,7 @@ class RetryConfig(Section):
         30.0, ge=0.1, le=3600, description="Wait after the first failed attempt, in seconds; doubled each time."
     )
     maximum_delay_s: float = Field(3600.0, ge=0.1, le=86400, description="Longest wait between attempts, in seconds.")
-    maximum_attempts: int = Field(180, ge=1, le=10000, description="Attempts before it is given up and parked for `studies retry`.")
+    maximum_attempts: int = Field(180, ge=1, le=10000, description="Attempts before it is parked for `studies retry`.")
 
 
 class DestinationConfig(Section):

@@ -22,7 +22,7 @@ class JobsConfig(Section):
         3, ge=1, le=100, description="An analysis that ends its process this often is parked as failed."
     )
     retry: RetryConfig = Field(
-        RetryConfig(maximum_delay_s=600.0), description="How long an analysis is tried that could not run, for example on a full disk."
+        RetryConfig(maximum_delay_s=600.0), description="How long an analysis is tried that cannot run, as on a full disk."
     )
     machine_name: str = Field(
         "",

@@ -16,7 +16,9 @@ class ReportingConfig(Section):
     manufacturer: str = Field(
         "cspine-node", min_length=1, max_length=64, pattern=_ASCII, description="Manufacturer in the result objects."
     )
-    station_name: str = Field("CSPINE", min_length=1, max_length=16, pattern=_ASCII, description="StationName in the result objects.")
+    station_name: str = Field(
+        "CSPINE", min_length=1, max_length=16, pattern=_ASCII, description="StationName in the result objects."
+    )
     device_serial_number: str = Field(
         "1", min_length=1, max_length=64, pattern=_ASCII, description="DeviceSerialNumber in the result objects."
     )

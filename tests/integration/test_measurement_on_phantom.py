@@ -29,7 +29,7 @@ def test_a_phantom_is_measured_as_it_was_built(seed):
     anatomy = draw_anatomy(np.random.default_rng(seed), sway=False)
     landmarks = anatomy.truth().landmarks
     corners = np.array(list(landmarks.values()))
-    centre = corners.mean(axis=0) + [0, 12, 0]
+    centre = corners.mean(axis=0) + np.array([0, 12, 0])
     sagittal = stored_plane(centre, (0, 1, 0), (0, 0, -1), (0.5, 0.5), (280, 160), flips=seed)
     heights = np.arange(corners[:, 2].min() - 6, corners[:, 2].max() + 6, 3.0)
     axial = [stored_plane((centre[0], centre[1], z), (1, 0, 0), (0, 1, 0), (0.5, 0.5), (160, 140)) for z in heights]
