@@ -8,7 +8,8 @@ import numpy as np
 from highdicom import sr
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sr.coding import Code
-from pydicom.uid import UID, ComprehensiveSRStorage
+from pydicom.tag import Tag
+from pydicom.uid import ComprehensiveSRStorage
 
 from node.domain.analysis import Analysis
 from node.domain.measurement import Evidence, Verdict
@@ -21,6 +22,7 @@ from node.reporting.sr_content import Group, Place, groups_of, is_complete
 from node.reporting.uids import derived_uid
 
 _SERIES_NUMBER = 9310
+_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,13 +77,16 @@ def as_comprehensive_sr(document: Dataset, fingerprint: str) -> Dataset:
 
     Its regions are two-dimensional (SCOORD), so nothing in it needs the other class.
     """
-    other = Dataset()
-    other.update(document)
-    other.file_meta = FileMetaDataset(document.file_meta)
-    other.SOPClassUID = other.file_meta.MediaStorageSOPClassUID = ComprehensiveSRStorage
-    other.SOPInstanceUID = other.file_meta.MediaStorageSOPInstanceUID = UID(derived_uid(fingerprint, "SR fallback"))
+    # the elements are shared with the first report, so these are replaced, not changed
+    other = Dataset({tag: element for tag, element in document.items() if tag not in map(Tag, _IDENTITY)})
+    other.SOPClassUID = ComprehensiveSRStorage
+    other.SOPInstanceUID = derived_uid(fingerprint, "SR fallback")
     other.SeriesInstanceUID = derived_uid(fingerprint, "SR fallback series")
     other.SeriesNumber = _SERIES_NUMBER + 1
+    other.file_meta = FileMetaDataset(document.file_meta)
+    del other.file_meta.MediaStorageSOPClassUID, other.file_meta.MediaStorageSOPInstanceUID
+    other.file_meta.MediaStorageSOPClassUID = other.SOPClassUID
+    other.file_meta.MediaStorageSOPInstanceUID = other.SOPInstanceUID
     return other
 
 
