@@ -90,8 +90,9 @@ def subject_of(headers: Iterable[Dataset]) -> Subject:
 def _stored(header: Dataset, keyword: str) -> bytes:
     """Return the stored bytes of an attribute without padding; empty if it is absent or not in its form."""
     element = header.get_item(Tag(keyword)) if keyword in header else None
-    value = element.value if isinstance(element, RawDataElement) else None
-    stripped = bytes(value or b"").strip(b" \0")
+    if element is not None and not isinstance(element, RawDataElement):
+        raise TypeError(f"{keyword} has been decoded already; its stored bytes are gone")
+    stripped = bytes((element.value if element is not None else None) or b"").strip(b" \0")
     form = _FORMS.get(keyword)
     return stripped if form is None or form.fullmatch(stripped) else b""
 

@@ -1,4 +1,4 @@
-"""Analyses of synthetic studies for tests of reporting: real DICOM files, masks of known shapes, measurements with known verdicts."""
+"""Analyses of synthetic studies, for tests of reporting: real DICOM files, and masks of known shapes."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -23,8 +23,8 @@ from tools.phantom.series import Acquisition, Encoding, SeriesImages, SliceImage
 from tools.phantom.stack import AXIAL_AXES, SAGITTAL_AXES, Axes, StackGeometry, stack_planes
 
 SPINE = StraightSpine()
-SAGITTAL = StackGeometry(5, 3.3, 3.0, (0.9, 0.8), 150, 110)
-AXIAL = StackGeometry(28, 4.0, 3.5, (0.7, 0.8), 72, 64)
+SAGITTAL = StackGeometry(3, 3.3, 3.0, (0.9, 0.8), 144, 100)
+AXIAL = StackGeometry(19, 5.4, 4.0, (0.7, 0.8), 56, 48)
 _CENTRES = {SeriesRole.SAGITTAL_T2: (0.0, 2.0, 13.0), SeriesRole.AXIAL_T2: (0.0, 8.0, 13.0)}
 _AXES: dict[SeriesRole, Axes] = {SeriesRole.SAGITTAL_T2: SAGITTAL_AXES, SeriesRole.AXIAL_T2: AXIAL_AXES}
 _ACQUISITIONS = {

@@ -1,0 +1,61 @@
+"""What other programs say of DICOM objects: dciodvfy, DCMTK and dcmqi."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nibabel
+import numpy as np
+
+from tests.support.external import require_tool
+
+#: Every private coding scheme draws this from dciodvfy; PS3.16 section 8.2 allows them, and the object declares ours.
+_PRIVATE_SCHEME = re.compile(r"Unrecognized defined term( =)? <99CSMR>")
+#: DCMTK checks names in few character sets, and reads SR in those without code extensions; for the others it says so.
+_CHARACTER_SETS = re.compile(r"VR checker does not support|unknown/unsupported SpecificCharacterSet")
+
+
+def dciodvfy_complaints(path: Path) -> list[str]:
+    """Return the errors and warnings of dciodvfy, without those about our private coding scheme."""
+    run = subprocess.run([require_tool("dciodvfy"), path], capture_output=True, text=True, errors="replace", check=False)
+    lines = (run.stdout + run.stderr).splitlines()
+    return [line for line in lines if line.startswith(("Error", "Warning")) and not _PRIVATE_SCHEME.search(line)]
+
+
+def dsrdump(path: Path) -> tuple[str, list[str]]:
+    """Return an SR as DCMTK prints it, and what DCMTK objects to."""
+    run = subprocess.run([require_tool("dsrdump"), path], capture_output=True, text=True, errors="replace", check=False)
+    objections = [line for line in run.stderr.splitlines() if line.strip() and not _CHARACTER_SETS.search(line)]
+    return run.stdout, [*objections, *([] if run.returncode == 0 else [f"exit code {run.returncode}"])]
+
+
+def tid1500_groups(path: Path, scratch: Path) -> list[dict]:
+    """Return the measurement groups of an SR as dcmqi reads them."""
+    target = scratch / f"{path.stem}.json"
+    subprocess.run(
+        [_dcmqi("tid1500reader"), "--inputDICOM", path, "--outputMetadata", target], capture_output=True, text=True, check=True
+    )
+    return json.loads(target.read_text(encoding="utf-8"))["Measurements"]
+
+
+def segment_voxels(path: Path, scratch: Path) -> list[np.ndarray]:
+    """Return the segments of a SEG as dcmqi reads them: for each its voxels as LPS points in mm, shape (n, 3)."""
+    scratch.mkdir(parents=True, exist_ok=True)
+    command = [_dcmqi("segimage2itkimage"), "--inputDICOM", path, "--outputDirectory", scratch, "--outputType", "nifti"]
+    subprocess.run(command, capture_output=True, text=True, check=True)
+    return [_marked_points(one) for one in sorted(scratch.glob("*.nii.gz"))]
+
+
+def _marked_points(path: Path) -> np.ndarray:
+    image = nibabel.load(path)
+    indices = np.argwhere(np.asarray(image.dataobj) > 0)
+    right_anterior_superior = indices @ image.affine[:3, :3].T + image.affine[:3, 3]
+    return right_anterior_superior * (-1, -1, 1)
+
+
+def _dcmqi(name: str) -> Path | str:
+    """Return a program of dcmqi: a Python package, so beside the interpreter rather than on the path."""
+    beside = Path(sys.executable).with_name(name)
+    return beside if beside.exists() else require_tool(name)
