@@ -1,0 +1,100 @@
+import json
+
+import pytest
+
+from node.domain.anatomy import LANDMARKS, Structure
+from node.domain.errors import Declined, Finding, Reason, Severity
+from node.domain.measurement import ReferenceMethod
+from node.reporting import Software, measurements_schema
+from node.reporting.document import MeasurementsDocument
+from node.reporting.measurements_json import declined_document, encode, measured_document
+
+SOFTWARE = Software("cspine-node", "1.2.3")
+#: Keys of product.md, section 3: stable, so more may come but none may go.
+CONTRACT = {
+    "": ["study_instance_uid", "status", "reasons", "software", "models", "sagittal", "axial", "files"],
+    "sagittal": ["series_instance_uid", "sop_instance_uid", "pixel_spacing_mm", "keypoints", "levels", "mscc", "mcc"],
+    "sagittal.keypoints.0": ["vertebra", "corner", "row", "column", "confidence"],
+    "sagittal.levels.0": ["level", "cord_ap_mm", "canal_ap_mm"],
+    "sagittal.mscc": ["value_percent", "level", "d_i_mm", "d_a_mm", "d_b_mm", "reference", "verdict", "reasons"],
+    "sagittal.mcc": ["value_percent", "level", "d_i_mm", "d_a_mm", "d_b_mm", "reference", "verdict", "reasons"],
+    "axial": [
+        "series_instance_uid",
+        "sop_instance_uid",
+        "ta_mm2",
+        "ap_mm",
+        "transverse_mm",
+        "cr",
+        "verdict",
+        "reasons",
+        "slices",
+    ],
+    "models.0": ["name", "version", "sha256"],
+}
+
+
+def document_of(analysis):
+    return json.loads(encode(measured_document(analysis, SOFTWARE, (), ("sagittal.png",))))
+
+
+def at(document, path):
+    for step in path.split(".") if path else ():
+        document = document[int(step)] if step.isdigit() else document[step]
+    return document
+
+
+@pytest.mark.parametrize("path", CONTRACT)
+def test_the_keys_of_the_contract_are_there(path, analysis):
+    assert [key for key in CONTRACT[path] if key not in at(document_of(analysis), path)] == []
+
+
+def test_numbers_are_those_that_were_measured(analysis):
+    document, sagittal = document_of(analysis), analysis.measurements.sagittal
+    ratio = sagittal.ratio(Structure.SPINAL_CORD)
+    said = document["sagittal"]["mscc"]
+    assert said["value_percent"] == pytest.approx(ratio.ratio.value, abs=0.006)
+    assert [said[key] for key in ("d_i_mm", "d_a_mm", "d_b_mm")] == pytest.approx(
+        [ratio.at_level.value, ratio.above.value, ratio.below.value], abs=0.006
+    )
+    assert (said["level"], said["reference"], said["verdict"]) == ("C5/C6", "c3-c7", "report")
+    assert [one["reference"] for one in said["alternatives"]] == [ReferenceMethod.INNER, ReferenceMethod.ADJACENT]
+    decisive = analysis.measurements.axial.decisive
+    assert document["axial"]["ta_mm2"] == pytest.approx(decisive.area.value, abs=0.006)
+    assert document["axial"]["cr"] == pytest.approx(decisive.compression_ratio.value, abs=6e-5)
+    assert len(document["axial"]["slices"]) == len(analysis.measurements.axial.slices)
+    assert document["status"] == "measured"
+
+
+def test_keypoints_are_zero_based_row_and_column(analysis):
+    found = analysis.measurements.sagittal.keypoints.by_landmark
+    said = document_of(analysis)["sagittal"]["keypoints"]
+    assert [(one["vertebra"], one["corner"]) for one in said] == [(one.vertebra, one.corner) for one in LANDMARKS]
+    for one, landmark in zip(said, LANDMARKS, strict=True):
+        assert (one["row"], one["column"]) == pytest.approx(tuple(found[landmark].point), abs=6e-4)
+
+
+def test_what_is_withheld_is_null_and_says_why(withheld):
+    document = document_of(withheld)
+    assert document["status"] == "partial"
+    for key in ("mscc", "mcc"):
+        said = document["sagittal"][key]
+        assert (said["value_percent"], said["verdict"]) == (None, "withhold")
+        assert "level_missing" in [one["code"] for one in said["reasons"]]
+    assert document["axial"] is None
+    assert "no_axial_t2" in [one["code"] for one in document["reasons"]]
+
+
+def test_declined_studies_name_their_reasons():
+    declined = Declined(Reason.NO_SAGITTAL_T2, "none", (Finding(Reason.FAT_SUPPRESSED, Severity.DECLINE, "series 1.2"),))
+    document = json.loads(encode(declined_document("1.2.3", declined, SOFTWARE)))
+    assert document["status"] == "declined"
+    assert [one["code"] for one in document["reasons"]] == ["no_sagittal_t2", "fat_suppressed"]
+    assert document["files"] == []
+
+
+def test_the_schema_describes_the_document(analysis, withheld):
+    schema = measurements_schema()
+    assert set(CONTRACT[""]) <= set(schema["properties"]) == set(schema["required"])
+    for one in (analysis, withheld):
+        written = encode(measured_document(one, SOFTWARE, (), ()))
+        assert encode(MeasurementsDocument.model_validate_json(written, strict=True)) == written
