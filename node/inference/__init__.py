@@ -4,7 +4,7 @@ This stage never measures, never decides what is plausible, and knows nothing of
 """
 
 from node.inference.keypoint_detector import KeypointDetector
-from node.inference.library import ModelLibrary, load_library
+from node.inference.library import ModelLibrary, list_manifests, load_library, verify_manifest
 from node.inference.manifest import ModelManifest, load_manifest
 from node.inference.preprocess import normalise
 from node.inference.segmenter import Segmenter
@@ -16,7 +16,9 @@ __all__ = [
     "ModelManifest",
     "Segmenter",
     "choose_providers",
+    "list_manifests",
     "load_library",
     "load_manifest",
     "normalise",
+    "verify_manifest",
 ]

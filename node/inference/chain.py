@@ -3,6 +3,9 @@
 Peaks of all body centres are candidates. Dynamic programming finds the chain C2 to T2 (C2, T1 and T2 may be missing) whose names,
 order and distances fit best; a chain that is moved by one level has to explain both ends wrongly. Corners are then looked for
 where the chain expects them, in the maps of all vertebrae, so that one body cannot be split over two levels.
+
+All bodies below C2 look much alike: names are counted from C2, which is known by its dens. Where C2 is not seen, or too near the
+upper edge of the image for the dens to be seen, the names are a guess, and the certainty says so.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,6 +31,9 @@ _PITCH_LIMITS_MM = (10.0, 30.0)
 # log-likelihood of not seeing an end of the chain; cheaper than a wrong name, dearer than a weak peak
 _MISSING = float(np.log(0.02))
 _FLOOR = 1e-3
+# Image that is needed above the centre of C2; without the anchor a certainty is multiplied by the second number, and a peak of C2
+# counts for nothing at the first height and fully at the second.
+_ANCHOR_MARGIN_MM, _WITHOUT_ANCHOR, _ANCHOR_HEIGHTS = 12.0, 0.25, (0.2, 0.5)
 # Half the length of an endplate, and half the height of a body as a share of the pitch.
 _HALF_DEPTH_MM, _HALF_HEIGHT = 7.8, 0.37
 _CORNER_SPREAD_MM = 3.5
@@ -54,7 +60,7 @@ class Peak:
     height: float
 
 
-def find_corners(maps: Mapping[str, Maps], cell_mm: float) -> tuple[list[Peak], float]:
+def find_corners(maps: Mapping[str, Maps], cell_mm: float, top_row: float = 0.0) -> tuple[list[Peak], float]:
     """Return the 20 corners and the certainty of their naming, or none if no chain fits.
 
     Parameters
@@ -63,8 +69,10 @@ def find_corners(maps: Mapping[str, Maps], cell_mm: float) -> tuple[list[Peak], 
         Heat maps 0..1, float32 [row, column], by channel name: ``C2`` ... ``T2`` and ``C3.anterior_superior`` ...
     cell_mm
         Size of a cell; rows run towards the feet, columns towards the back.
+    top_row
+        Row of cells at which the image begins; above it the maps show nothing.
     """
-    chain = find_chain(np.stack([maps[name] for name in CHAIN]), cell_mm)
+    chain = find_chain(np.stack([maps[name] for name in CHAIN]), cell_mm, top_row)
     if chain is None:
         return [], 0.0
     by_corner = {corner: np.max([maps[f"{v}.{corner}"] for v in VERTEBRAE], axis=0) for corner in CORNERS}
@@ -74,7 +82,7 @@ def find_corners(maps: Mapping[str, Maps], cell_mm: float) -> tuple[list[Peak], 
     return peaks, chain.certainty
 
 
-def find_chain(centre_maps: Maps, cell_mm: float) -> Chain | None:
+def find_chain(centre_maps: Maps, cell_mm: float, top_row: float = 0.0) -> Chain | None:
     """Return the best chain through heat maps of ``CHAIN``, float32 [name, row, column], or None if C3 to C7 cannot be placed."""
     candidates = local_peaks(centre_maps.max(axis=0), round(5 / cell_mm))
     if len(candidates) < len(_NEEDED):
@@ -89,7 +97,11 @@ def find_chain(centre_maps: Maps, cell_mm: float) -> Chain | None:
     elsewhere[np.linalg.norm(places_mm - places_mm[path[first]], axis=1) < _PITCH_LIMITS_MM[0], first] = -np.inf
     rival, _ = _best_path(elsewhere, places_mm)
     centres = {CHAIN[name]: refine(centre_maps.max(axis=0), candidates[i]) for name, i in path.items()}
-    return Chain(centres, float(1 / (1 + np.exp(rival - score))))
+    anchor = float(np.exp(scores[path[0], 0])) if 0 in path else 0.0
+    if 0 in path and (places_mm[path[0], 0] - top_row * cell_mm) < _ANCHOR_MARGIN_MM:
+        anchor = 0.0
+    seen = float(np.interp(anchor, _ANCHOR_HEIGHTS, (_WITHOUT_ANCHOR, 1.0)))
+    return Chain(centres, seen / (1 + float(np.exp(rival - score))))
 
 
 def local_peaks(heat: Maps, radius: int) -> Points:

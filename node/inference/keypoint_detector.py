@@ -39,7 +39,7 @@ class KeypointDetector:
         image = model_input(volume.voxels[slice_index], grid, reference)
         output = self._session.run(image[None, None])[0]
         maps = dict(zip(self._manifest.channels, output, strict=True))
-        peaks, certainty = find_corners(maps, self._cell_mm(volume, grid))
+        peaks, certainty = find_corners(maps, self._cell_mm(volume, grid), self._top_row(volume, grid))
         keypoints = {peak.landmark: self._keypoint(peak, certainty, grid) for peak in peaks}
         return Keypoints(slice_index, keypoints, self._manifest.identity)
 
@@ -48,6 +48,12 @@ class KeypointDetector:
             return self._manifest.plan.spacing_mm * self._manifest.stride
         area = abs(float(np.linalg.det(grid.matrix))) * volume.planes[0].pixel_area_mm2
         return float(np.sqrt(area)) * self._manifest.stride
+
+    def _top_row(self, volume: Volume, grid: ModelGrid) -> float:
+        """Return the row of cells, in the model's direction, at which the source image begins."""
+        _, rows, columns = volume.geometry.shape
+        corners = grid.to_model([[r, c] for r in (0, rows - 1) for c in (0, columns - 1)])
+        return max(0.0, float(corners[:, 0].min()) / self._manifest.stride)
 
     def _keypoint(self, peak: Peak, certainty: float, grid: ModelGrid) -> Keypoint:
         stride = self._manifest.stride

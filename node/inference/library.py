@@ -1,7 +1,7 @@
 """Verify, load and warm the models that the configuration names."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +11,7 @@ import onnxruntime
 from node.domain.errors import PermanentError, Reason
 from node.domain.prediction import ModelIdentity
 from node.inference.keypoint_detector import KeypointDetector
-from node.inference.manifest import FixedSpacingPlan, ModelManifest, Task, load_manifest
+from node.inference.manifest import MANIFEST_NAME, FixedSpacingPlan, ModelManifest, Task, load_manifest
 from node.inference.segmenter import Segmenter
 from node.inference.session import OnnxSession, Session, choose_providers
 
@@ -94,6 +94,40 @@ def load_library(
     return ModelLibrary({model.manifest.task: model for model in models}, batch_size)
 
 
+def list_manifests(models_dir: Path) -> Mapping[str, ModelManifest | PermanentError]:
+    """Return what each model of a folder says of itself, by folder name in order; the error where that cannot be read.
+
+    Raises
+    ------
+    PermanentError
+        ``model_missing`` if the folder is not there or holds no model.
+    """
+    names = sorted(path.parent.name for path in models_dir.glob(f"*/{MANIFEST_NAME}"))
+    if not names:
+        raise PermanentError(Reason.MODEL_MISSING, f"no model in {models_dir}; fetch the models or correct inference.models_dir")
+    return {name: _manifest_or_error(models_dir / name) for name in names}
+
+
+def _manifest_or_error(folder: Path) -> ModelManifest | PermanentError:
+    try:
+        return load_manifest(folder)
+    except PermanentError as error:
+        return error
+
+
+def verify_manifest(folder: Path) -> ModelManifest:
+    """Return the manifest of a model whose weights are the bytes that it names.
+
+    Raises
+    ------
+    PermanentError
+        ``model_missing`` or ``model_corrupt``.
+    """
+    manifest = load_manifest(folder)
+    verified_bytes(folder, manifest)
+    return manifest
+
+
 def verified_bytes(folder: Path, manifest: ModelManifest) -> bytes:
     """Return the weights of a model.
 
@@ -120,8 +154,18 @@ def verified_bytes(folder: Path, manifest: ModelManifest) -> bytes:
 def _load(folder: Path, providers: Sequence[str], threads: int) -> LoadedModel:
     manifest = load_manifest(folder)
     session = OnnxSession(verified_bytes(folder, manifest), manifest.name, providers, threads)
-    session.run(np.zeros((1, 1, *_warm_shape(manifest)), dtype=np.float32))
+    _warm(session, manifest)
     return LoadedModel(manifest, session)
+
+
+def _warm(session: Session, manifest: ModelManifest) -> None:
+    """Run once on nothing, so that the first study does not wait and a wrong network is noticed now."""
+    rows, columns = _warm_shape(manifest)
+    found = session.run(np.zeros((1, 1, rows, columns), dtype=np.float32)).shape
+    expected = (1, len(manifest.channels), rows // manifest.stride, columns // manifest.stride)
+    if found != expected:
+        message = f"model {manifest.name!r} answers with maps of shape {found}, its manifest says {expected}; fetch it again"
+        raise PermanentError(Reason.MODEL_CORRUPT, message)
 
 
 def _warm_shape(manifest: ModelManifest) -> tuple[int, int]:

@@ -6,10 +6,12 @@ from typing import Annotated, Literal
 
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
+from node.domain.anatomy import Structure
 from node.domain.errors import PermanentError, Reason
 from node.domain.prediction import ModelIdentity
+from node.inference.chain import channel_names
 
 MANIFEST_NAME = "model.yaml"
 
@@ -75,6 +77,19 @@ class ModelManifest(_Part):
     peak_of_certainty: float = Field(1.0, gt=0, le=1, description="Height of a heat-map peak that counts as confidence 1.")
     licence: str
     training_data: str
+
+    @field_validator("channels")
+    @classmethod
+    def _complete(cls, channels: tuple[str, ...], validation: ValidationInfo) -> tuple[str, ...]:
+        """Return channels that name everything which the task has to find, once each and in any order."""
+        if "task" not in validation.data:
+            return channels
+        needed = set(channel_names()) if validation.data["task"] is Task.KEYPOINTS else {str(one) for one in Structure}
+        if needed - set(channels):
+            raise ValueError(f"{validation.data['task']} needs also {', '.join(sorted(needed - set(channels)))}")
+        if len(set(channels)) < len(channels):
+            raise ValueError("a channel is named twice")
+        return channels
 
     @property
     def identity(self) -> ModelIdentity:

@@ -28,12 +28,13 @@ class Segmenter:
         self._batch_size = batch_size
 
     def segment(self, volume: Volume) -> Masks:
-        """Return probability maps of all structures for all slices, on the source grid."""
+        """Return probability maps of all structures for all slices, on the source grid; 0 on slices without a picture."""
         grid = fit_grid(self._manifest, volume.planes[0], volume.voxels)
         reference = reference_signal(volume.voxels, self._manifest.reference_percentile)
         structures = [Structure(channel) for channel in self._manifest.channels]
         maps: dict[Structure, Probabilities] = {one: np.zeros(volume.voxels.shape, dtype=np.float16) for one in structures}
-        for indices in _batches(len(volume.voxels), self._batch_size):
+        depicted = [index for index, pixels in enumerate(volume.voxels) if pixels.min() < pixels.max()]
+        for indices in _batches(depicted, self._batch_size):
             images = np.stack([model_input(volume.voxels[i], grid, reference) for i in indices])[:, None]
             for index, output in zip(indices, self._session.run(images), strict=True):
                 self._put(output, index, grid, maps)
@@ -45,5 +46,5 @@ class Segmenter:
             maps[structure][index] = np.clip(grid.put(channel, shape, self._manifest.stride), 0, 1)
 
 
-def _batches(count: int, size: int) -> list[range]:
-    return [range(start, min(start + size, count)) for start in range(0, count, size)]
+def _batches(indices: list[int], size: int) -> list[list[int]]:
+    return [indices[start : start + size] for start in range(0, len(indices), size)]

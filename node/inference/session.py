@@ -1,5 +1,6 @@
 """ONNX Runtime behind a small protocol: one float32 array in, one out."""
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -8,6 +9,8 @@ import numpy.typing as npt
 import onnxruntime
 
 from node.domain.errors import PermanentError, Reason
+
+_log = logging.getLogger(__name__)
 
 Array = npt.NDArray[np.float32]
 
@@ -117,26 +120,33 @@ _ONNX_ERRORS = (
     RuntimeError,
 )
 
+# These say that the bytes are wrong, whichever provider reads them.
+_NOT_A_NETWORK = (_STATE.InvalidProtobuf, _STATE.InvalidGraph)
+
 
 def _start(model: bytes, name: str, providers: Sequence[str], threads: int) -> tuple[onnxruntime.InferenceSession, str]:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    last: Exception | None = None
     for provider in providers:
         try:
             session = onnxruntime.InferenceSession(model, options, providers=[PROVIDERS[provider]])
         except _ONNX_ERRORS as error:
-            last = error
+            if provider == "cpu" or isinstance(error, _NOT_A_NETWORK):
+                raise PermanentError(Reason.MODEL_CORRUPT, f"model {name!r} cannot be loaded: {_short(error)}") from error
+            _log_dropped(name, provider, _short(error))
             continue
         # without its driver a provider is dropped silently and the CPU takes over: that is not what was asked for
         if session.get_providers()[0] == PROVIDERS[provider]:
             return session, provider
-    if last is not None:
-        raise PermanentError(Reason.MODEL_CORRUPT, f"model {name!r} cannot be loaded: {_short(last)}") from last
+        _log_dropped(name, provider, "its driver or libraries are missing")
     message = f"none of the execution providers {', '.join(providers)} starts; add cpu to inference.providers"
     raise PermanentError(Reason.PROVIDER_UNAVAILABLE, message)
+
+
+def _log_dropped(name: str, provider: str, why: str) -> None:
+    _log.warning("execution provider does not start", extra={"model": name, "provider": provider, "why": why})
 
 
 def _short(error: Exception) -> str:

@@ -4,6 +4,7 @@ A slice knows what it is worth: ``cord_known`` and ``canal_known`` are 1 where t
 """
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,6 +105,16 @@ def sagittal_samples(folder: Path, subject: str, thickness: int = 3) -> list[Sam
         seen = points if abs(index - middle) <= 2 else np.full_like(points, np.nan)
         samples.append(Sample(pixels, cord, canal, cord_known, canal_known, seen, subject))
     return samples
+
+
+def load_subjects(folder: Path, subjects: Sequence[str]) -> list[Sample]:
+    """Return the sagittal slices of several volumes."""
+    return [one for subject in subjects for one in sagittal_samples(folder, subject)]
+
+
+def mid_sagittal(samples: Sequence[Sample]) -> list[Sample]:
+    """Return the samples that have corners and a canal."""
+    return [one for one in samples if np.isfinite(one.points).any() and one.canal_known.any()]
 
 
 def axial_samples(folder: Path, name: str) -> list[Sample]:

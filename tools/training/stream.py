@@ -15,6 +15,9 @@ from tools.training.real import Sample
 
 Array = npt.NDArray[np.float32]
 
+# C2 among the points of a sagittal sample, and a place that no crop holds.
+_ANCHOR, _NOWHERE = 20, -1000.0
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Batch:
@@ -28,7 +31,10 @@ class Batch:
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:
-    """How far a slice is moved and changed."""
+    """How far a slice is moved and changed.
+
+    A share ``beheaded`` of the slices is cut near C2; with less than ``dens_mm`` of image above it, C2 counts as not there.
+    """
 
     shape: tuple[int, int]
     spacing_mm: float
@@ -37,6 +43,8 @@ class Augmentation:
     stretch: float = 0.05
     coarse: float = 0.45
     coarsest_mm: float = 1.1
+    beheaded: float = 0.35
+    dens_mm: float = 12.0
 
 
 class PhantomPool:
@@ -89,7 +97,10 @@ def augment(sample: Sample, how: Augmentation, rng: np.random.Generator) -> tupl
     targets = np.stack([moved(sample.cord), moved(sample.canal)])
     weights = np.stack([moved(sample.cord_known, float(is_phantom)), moved(sample.canal_known, float(is_phantom))])
     points = sample.points[:, ::-1] @ matrix[:, :2].T + matrix[:, 2] if len(sample.points) else sample.points
-    return image[None].astype(np.float32), targets, (weights > 0.99).astype(np.float32), points[:, ::-1].astype(np.float32)
+    points = points[:, ::-1].astype(np.float32)
+    if len(points) and points[_ANCHOR, 0] < how.dens_mm / how.spacing_mm:
+        points[_ANCHOR] = _NOWHERE
+    return image[None].astype(np.float32), targets, (weights > 0.99).astype(np.float32), points
 
 
 def _placement(sample: Sample, how: Augmentation, rng: np.random.Generator) -> npt.NDArray[np.float64]:
@@ -102,6 +113,9 @@ def _placement(sample: Sample, how: Augmentation, rng: np.random.Generator) -> n
     anchor = _anchor(sample, rng)
     spread = np.array([0.28 * how.shape[1], 0.22 * how.shape[0]])
     target = np.array(how.shape[::-1]) / 2 + rng.uniform(-1, 1, 2) * spread
+    if len(sample.points) and np.isfinite(sample.points[_ANCHOR]).all() and rng.random() < how.beheaded:
+        anchor = sample.points[_ANCHOR, ::-1] + np.array([12.0, 0.0])
+        target[1] = rng.uniform(-40, 30)
     return np.concatenate([linear, (target - linear @ anchor)[:, None]], axis=1)
 
 

@@ -15,7 +15,7 @@ import torch
 from tools.training import checkpoint
 from tools.training.losses import heat_loss, heat_targets, mask_loss
 from tools.training.network import SpineNet
-from tools.training.real import Sample, sagittal_samples
+from tools.training.real import Sample, load_subjects, mid_sagittal
 from tools.training.stream import Augmentation, PhantomPool, draw_batch
 
 SETTINGS = {
@@ -28,6 +28,7 @@ SETTINGS = {
     "spacing_mm": 0.75,
     "batch": 8,
     "learning_rate": 2e-3,
+    "fine_learning_rate": 7e-4,  # with --init, and real slices from the start
     "weight_decay": 0.02,
     "warm_up_steps": 60,
     "average_decay": 0.995,
@@ -35,17 +36,17 @@ SETTINGS = {
     "peak_weight": 60.0,
     "heat_weight": 20.0,
     "real_from": 0.5,  # share of the time after which real slices join
-    "real_share": 0.5,
+    "real_share": 0.4,
     "real_middle_share": 0.5,  # share of the real slices that are mid-sagittal, with canal and corners
     "subjects": ("errsm_11", "errsm_18", "errsm_20"),  # errsm_21 is held out
     "save_every_s": 120.0,
 }
 
 
-def learning_rate(step: int, progress: float) -> float:
+def learning_rate(highest: float, step: int, progress: float) -> float:
     """Return the rate: a warm-up by steps, then a cosine over the time."""
     warm = min(1.0, (step + 1) / SETTINGS["warm_up_steps"])
-    return float(SETTINGS["learning_rate"] * warm * (0.01 + 0.99 * (1 + np.cos(np.pi * progress)) / 2))
+    return float(highest * warm * (0.01 + 0.99 * (1 + np.cos(np.pi * progress)) / 2))
 
 
 @click.command()
@@ -54,11 +55,15 @@ def learning_rate(step: int, progress: float) -> float:
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions.")
 @click.option("--threads", default=1)
-def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int) -> None:
+@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint whose averaged weights are trained further.")
+def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None) -> None:
     torch.set_num_threads(threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.manual_seed(SETTINGS["seed"])
     network = SpineNet(SETTINGS["backbone"], SETTINGS["widths"], len(SETTINGS["masks"]), SETTINGS["heat_maps"])
+    highest, real_from = (SETTINGS["fine_learning_rate"], 0.0) if init else (SETTINGS["learning_rate"], SETTINGS["real_from"])
+    if init:
+        network.load_state_dict(torch.load(init, map_location="cpu", weights_only=False)["average"])
     network = network.to(device, memory_format=torch.channels_last)
     decayed = [p for p in network.parameters() if p.ndim > 1]
     others = [p for p in network.parameters() if p.ndim <= 1]
@@ -71,13 +76,13 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int)
     step, spent = checkpoint.resume(state, network, optimizer, average)
 
     phantom = PhantomPool(pool)
-    slices = [one for subject in SETTINGS["subjects"] for one in sagittal_samples(real, subject)] if real else []
-    middles = [one for one in slices if np.isfinite(one.points).any() and one.canal_known.any()]
+    slices = load_subjects(real, SETTINGS["subjects"]) if real else []
+    middles = mid_sagittal(slices)
     how = Augmentation(SETTINGS["shape"], SETTINGS["spacing_mm"])
     running, saved, began = np.zeros(2), time.monotonic(), time.monotonic() - spent
 
     def choose(progress: float) -> Sample:
-        if slices and progress > SETTINGS["real_from"] and rng.random() < SETTINGS["real_share"]:
+        if slices and progress > real_from and rng.random() < SETTINGS["real_share"]:
             among = middles if rng.random() < SETTINGS["real_middle_share"] else slices
             return among[int(rng.integers(len(among)))]
         return phantom.sample(int(rng.integers(len(phantom))))
@@ -96,7 +101,7 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int)
 
     while (progress := (time.monotonic() - began) / (60 * minutes)) < 1:
         for group in optimizer.param_groups:
-            group["lr"] = learning_rate(step, progress)
+            group["lr"] = learning_rate(highest, step, progress)
         chosen = [choose(progress) for _ in range(SETTINGS["batch"])]
         batch = draw_batch(chosen, how, rng)
         images = torch.from_numpy(batch.images).to(device, memory_format=torch.channels_last)

@@ -53,6 +53,20 @@ def test_ends_of_the_chain_may_be_missing(hidden):
         assert np.hypot(*(chain.centres[name] - centre(CHAIN.index(name)))) < 0.3
 
 
+def test_without_c2_the_names_are_a_guess():
+    chain = find_chain(centre_maps(hidden=("C2",)), CELL_MM)
+    assert chain is not None
+    assert chain.certainty < 0.3
+
+
+def test_c2_at_the_edge_of_the_image_is_no_anchor():
+    inside, at_edge = (find_chain(centre_maps(), CELL_MM, top_row=row) for row in (0.0, 6.0))
+    assert inside is not None
+    assert at_edge is not None
+    assert inside.certainty > 0.8
+    assert at_edge.certainty < 0.3
+
+
 def test_a_missing_vertebra_in_the_middle_is_no_chain():
     assert find_chain(centre_maps(hidden=("C5",)), CELL_MM) is None
 

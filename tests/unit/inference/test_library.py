@@ -1,7 +1,8 @@
 import pytest
+import yaml
 
 from node.domain.errors import PermanentError, Reason
-from node.inference import load_library, load_manifest
+from node.inference import list_manifests, load_library, load_manifest, verify_manifest
 from node.inference.manifest import Task
 from tests.support.models import manifest_fields, write_model
 
@@ -70,3 +71,49 @@ def test_a_manifest_cannot_lead_out_of_its_folder(tmp_path):
 
 def test_manifest_fields_of_the_tests_are_valid(tmp_path):
     assert load_manifest(write_model(tmp_path, "m", "keypoints")).channels == tuple(manifest_fields("m", "keypoints")["channels"])
+
+
+def test_a_network_that_has_not_the_channels_of_its_manifest_is_refused(models_dir):
+    write_model(models_dir, "other", "keypoints", channels=2)
+    with pytest.raises(PermanentError, match=r"'other' answers with maps of shape \(1, 2, 128, 128\)") as error:
+        load_library(models_dir, (*NAMES[:2], "other"), ("cpu",), 1)
+    assert error.value.reason is Reason.MODEL_CORRUPT
+
+
+@pytest.mark.parametrize(
+    ("task", "channels", "complaint"),
+    [
+        ("axial_segmentation", ["spinal_cord"], "needs also spinal_canal"),
+        ("sagittal_segmentation", ["spinal_cord", "spinal_canal", "spinal_cord"], "named twice"),
+        ("keypoints", ["spinal_cord", "spinal_canal"], r"needs also C2, C3, C3\.anterior_inferior"),
+    ],
+)
+def test_a_manifest_names_all_that_its_task_has_to_find(tmp_path, task, channels, complaint):
+    folder = write_model(tmp_path, "m", task)
+    (folder / "model.yaml").write_text(yaml.safe_dump(manifest_fields("m", task, channels=channels)), encoding="utf-8")
+    with pytest.raises(PermanentError, match=f"channels: .*{complaint}") as error:
+        load_manifest(folder)
+    assert error.value.reason is Reason.MODEL_CORRUPT
+
+
+def test_all_models_of_a_folder_are_listed_the_broken_one_with_its_error(models_dir):
+    (models_dir / "axial" / "model.yaml").write_text("name: [", encoding="utf-8")
+    (models_dir / "notes").mkdir()
+    listed = list_manifests(models_dir)
+    assert list(listed) == ["axial", "corners", "sagittal"]
+    assert isinstance(listed["axial"], PermanentError)
+    assert listed["corners"] == load_manifest(models_dir / "corners")
+
+
+@pytest.mark.parametrize("name", ["", "nowhere"])
+def test_a_folder_without_models_is_named(tmp_path, name):
+    with pytest.raises(PermanentError, match=r"fetch the models or correct inference\.models_dir") as error:
+        list_manifests(tmp_path / name)
+    assert error.value.reason is Reason.MODEL_MISSING
+
+
+def test_weights_are_verified_without_being_loaded(models_dir):
+    assert verify_manifest(models_dir / "corners").name == "corners"
+    (models_dir / "corners" / "model.onnx").write_bytes(b"other")
+    with pytest.raises(PermanentError, match="have SHA-256"):
+        verify_manifest(models_dir / "corners")

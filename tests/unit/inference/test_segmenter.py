@@ -39,8 +39,23 @@ def test_all_slices_are_segmented_in_batches_on_the_source_grid():
 
 def test_channels_are_named_by_the_manifest():
     volume = volume_of([bright_box()], planes(1))
-    masks = Segmenter(EchoSession(1), manifest("axial_segmentation", ["spinal_canal"], view="sagittal")).segment(volume)
-    assert list(masks.probabilities) == [Structure.SPINAL_CANAL]
+    maps = np.stack([np.full((256, 256), value, dtype=np.float32) for value in (0.75, 0.25)])
+    channels = ["spinal_canal", "spinal_cord"]
+    masks = Segmenter(MapSession(maps), manifest("axial_segmentation", channels, view="sagittal")).segment(volume)
+    assert masks.probabilities[Structure.SPINAL_CANAL][0, 100, 80] == 0.75
+    assert masks.probabilities[Structure.SPINAL_CORD][0, 100, 80] == 0.25
+
+
+def test_a_slice_without_a_picture_has_no_structures_and_is_not_inferred():
+    session = EchoSession(2)
+    blank = np.full(SHAPE, 900, dtype=np.float32)
+    volume = volume_of([bright_box(), blank, bright_box()], planes(3))
+    masks = Segmenter(session, manifest("sagittal_segmentation", ["spinal_cord", "spinal_canal"])).segment(volume)
+    cord = masks.probabilities[Structure.SPINAL_CORD]
+    assert session.shapes[0][0] == 2
+    assert not cord[1].any()
+    assert cord[0].any()
+    np.testing.assert_array_equal(cord[0], cord[2])
 
 
 def test_no_chain_means_no_keypoints():
