@@ -21,7 +21,7 @@ Matrix = npt.NDArray[np.float64]
 WHITE, GREY, BLACK = (255, 255, 255), (165, 165, 165), (0, 0, 0)
 CORD_COLOUR, CANAL_COLOUR, CORNER_COLOUR, WARNING_COLOUR = (255, 214, 0), (0, 176, 240), (90, 230, 120), (255, 120, 90)
 
-_DARKEST_PERCENTILE, _BRIGHTEST_PERCENTILE = 1.0, 99.5
+_DARKEST_PERCENTILE, _BRIGHTEST_PERCENTILE = 1.0, 98.0
 # OpenCV draws with fractions of a pixel if coordinates are multiplied by 2 ** shift.
 _SHIFT = 4
 

@@ -7,7 +7,7 @@ import highdicom
 import numpy as np
 import pytest
 from pydicom import dcmread
-from pydicom.dataelem import DataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.tag import Tag
 
 from node.config import ReportingConfig
@@ -253,6 +253,27 @@ def test_a_second_run_writes_the_same_bytes(plain, tmp_path):
     assert sorted(path.name for path in again.iterdir()) == names
     for name in names:
         assert (again / name).read_bytes() == (plain.folder / name).read_bytes(), name
+
+
+def test_poor_headers_of_the_source_do_not_spoil_the_results(tmp_path):
+    analysis = synthetic_analysis(tmp_path / "study", Scene(sagittal=replace(SAGITTAL, slices=2), axial=None))
+    volume = analysis.series_by_role[SAG].volume
+    for source in volume.sources:
+        data_set = dcmread(source.instance.path)
+        for keyword in ("FrameOfReferenceUID", "SliceThickness", "SpacingBetweenSlices", "StudyTime", "StudyID", "Manufacturer"):
+            delattr(data_set, keyword)
+        data_set.AccessionNumber, data_set.PatientSex = None, "U"
+        birth = Tag("PatientBirthDate")
+        data_set[birth] = RawDataElement(birth, "DA", 10, b"1970.01.01", 0, False, True)
+        data_set.Laterality = ""
+        data_set.save_as(source.instance.path)
+    poor = replace(analysis.series_by_role[SAG], volume=replace(volume, frame_of_reference_uid=""))
+    objects = build_report(replace(analysis, series_by_role={SAG: poor}), ReportingConfig(), SOFTWARE, tmp_path / "report")
+    assert [one.kind for one in objects] == [ReportKind.SEG, ReportKind.SR]
+    for one in (*objects, objects[-1].fallback):
+        # what is left is that Study ID and Study Time, empty in the source, are empty
+        assert [line for line in dciodvfy_complaints(one.instance.path) if "to build DICOMDIR" not in line] == []
+    assert dcmread(objects[0].instance.path).FrameOfReferenceUID.startswith("2.25.")
 
 
 VALID_NAMES = {
