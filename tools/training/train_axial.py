@@ -35,7 +35,7 @@ SETTINGS = {
     "real_share": 0.5,
     "series": ("gm_9584", "gm_9709Ses1", "gm_9709Ses2", "errsm_18"),  # gm_9604 is held out
     "reformats": ("errsm_11", "errsm_18"),  # errsm_21 is held out
-    "save_every_s": 120.0,
+    "save_every_s": 60.0,
 }
 
 
@@ -110,9 +110,8 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int)
         average.update(network)
         step += 1
         running = 0.97 * running + 0.03 * float(loss.detach())
-        if step % 20 == 0:
-            print(f"{step} {progress:.3f} mask {running:.4f} pool {len(phantom)}", flush=True)
         if time.monotonic() - saved > SETTINGS["save_every_s"]:
+            print(f"{step} {progress:.3f} mask {running:.4f} pool {len(phantom)}", flush=True)
             save()
             phantom.refresh()
             saved = time.monotonic()

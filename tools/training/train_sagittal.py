@@ -39,7 +39,7 @@ SETTINGS = {
     "real_share": 0.4,
     "real_middle_share": 0.5,  # share of the real slices that are mid-sagittal, with canal and corners
     "subjects": ("errsm_11", "errsm_18", "errsm_20"),  # errsm_21 is held out
-    "save_every_s": 120.0,
+    "save_every_s": 60.0,
 }
 
 
@@ -119,9 +119,8 @@ def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int,
         average.update(network)
         step += 1
         running = 0.97 * running + 0.03 * np.array([float(part.detach()) for part in parts])
-        if step % 20 == 0:
-            print(f"{step} {progress:.3f} mask {running[0]:.4f} heat {running[1]:.4f} pool {len(phantom)}", flush=True)
         if time.monotonic() - saved > SETTINGS["save_every_s"]:
+            print(f"{step} {progress:.3f} mask {running[0]:.4f} heat {running[1]:.4f} pool {len(phantom)}", flush=True)
             save()
             phantom.refresh()
             saved = time.monotonic()
