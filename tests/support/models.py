@@ -12,6 +12,7 @@ from onnx import TensorProto, helper
 from node.domain.geometry import ImagePlane, VolumeGeometry
 from node.domain.identity import InstanceRef, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
 from node.domain.image import FrameSource, Volume
+from node.inference.chain import channel_names
 
 Array = npt.NDArray[np.float32]
 
@@ -55,11 +56,15 @@ def manifest_fields(name: str, task: str, sha256: str = "0" * 64, **changes: obj
         "sha256": sha256,
         "view": "axial" if task.startswith("axial") else "sagittal",
         "plan": FIXED_SPACING,
-        "channels": ["spinal_cord", "spinal_canal"],
+        "channels": _channels(task),
         "licence": "Apache-2.0",
         "training_data": "none",
     }
     return fields | changes
+
+
+def _channels(task: str) -> list[str]:
+    return list(channel_names()) if task == "keypoints" else ["spinal_cord", "spinal_canal"]
 
 
 def brightness_network(channels: int) -> bytes:
@@ -70,16 +75,16 @@ def brightness_network(channels: int) -> bytes:
     graph = helper.make_graph([node], "brightness", [image], [maps])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
     onnx.checker.check_model(model)
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
 
 
-def write_model(models_dir: Path, name: str, task: str, **changes: object) -> Path:
-    """Write a model folder that loads, and return it."""
+def write_model(models_dir: Path, name: str, task: str, channels: int | None = None) -> Path:
+    """Write a model folder that loads, unless its network has another number of channels than its manifest; return it."""
     folder = models_dir / name
     folder.mkdir(parents=True)
-    network = brightness_network(2)
+    network = brightness_network(channels or len(_channels(task)))
     (folder / "model.onnx").write_bytes(network)
-    fields = manifest_fields(name, task, hashlib.sha256(network).hexdigest(), **changes)
+    fields = manifest_fields(name, task, hashlib.sha256(network).hexdigest())
     (folder / "model.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
     return folder
 
