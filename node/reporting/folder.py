@@ -4,6 +4,7 @@
 with their fallbacks, and every file with its SHA-256.
 """
 
+import errno
 import hashlib
 import os
 import shutil
@@ -13,12 +14,13 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from node.domain.errors import PermanentError, Reason
+from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.identity import InstanceRef, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
 from node.domain.report import ReportKind, ReportObject
 
 INDEX_NAME = "report.json"
 _INDEX_VERSION = 1
+_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _ObjectEntry(BaseModel):
@@ -56,21 +58,29 @@ def write_report(out_dir: Path, write_files: Callable[[Path], tuple[ReportObject
     ------
     PermanentError
         ``output_folder_in_use`` if ``out_dir`` holds files that are not of a report.
+    TransientError
+        ``disk_full`` or ``store_failed`` if the disk refuses.
     """
     out_dir = out_dir.absolute()
     _refuse_foreign(out_dir)
-    out_dir.parent.mkdir(parents=True, exist_ok=True)
     draft = out_dir.parent / f".{out_dir.name}.{uuid.uuid4().hex}"
-    draft.mkdir()
     try:
-        objects = write_files(draft)
-        index = _Index(version=_INDEX_VERSION, objects=tuple(map(_entry, objects)), files=_digests(draft))
-        (draft / INDEX_NAME).write_bytes((index.model_dump_json(indent=2) + "\n").encode())
-        _synchronise(draft)
+        draft.mkdir(parents=True)
+        _write_draft(draft, write_files)
         _install(draft, out_dir)
+    except OSError as error:
+        reason = Reason.DISK_FULL if error.errno in _NO_SPACE else Reason.STORE_FAILED
+        raise TransientError(reason, f"cannot write the report: {error.strerror}; check the disk of {out_dir.name}") from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return read_report(out_dir)
+
+
+def _write_draft(draft: Path, write_files: Callable[[Path], tuple[ReportObject, ...]]) -> None:
+    objects = write_files(draft)
+    index = _Index(version=_INDEX_VERSION, objects=tuple(map(_entry, objects)), files=_digests(draft))
+    (draft / INDEX_NAME).write_bytes((index.model_dump_json(indent=2) + "\n").encode())
+    _synchronise(draft)
 
 
 def read_report(folder: Path) -> tuple[ReportObject, ...]:
@@ -111,9 +121,10 @@ def _refuse_foreign(out_dir: Path) -> None:
 
 
 def _install(draft: Path, out_dir: Path) -> None:
-    if out_dir.is_dir():
-        if _same(draft, out_dir):
-            return
+    if _same(draft, out_dir):
+        return
+    # an empty folder is replaced by the rename itself
+    if out_dir.is_dir() and any(out_dir.iterdir()):
         retired = draft.with_name(f"{draft.name}.retired")
         out_dir.rename(retired)
         draft.rename(out_dir)

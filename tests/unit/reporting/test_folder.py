@@ -1,8 +1,9 @@
+import errno
 from pathlib import Path
 
 import pytest
 
-from node.domain.errors import Declined, Finding, PermanentError, Reason, Severity
+from node.domain.errors import Declined, Finding, PermanentError, Reason, Severity, TransientError
 from node.domain.identity import InstanceRef
 from node.domain.report import ReportKind, ReportObject
 from node.reporting import Software, read_report, write_declined
@@ -73,6 +74,17 @@ def test_files_of_others_are_never_deleted(tmp_path):
         write_report(out, writer(b"two"))
     assert raised.value.reason is Reason.OUTPUT_FOLDER_IN_USE
     assert (out / "notes.txt").read_text(encoding="utf-8") == "mine"
+
+
+@pytest.mark.parametrize(("code", "reason"), [(errno.ENOSPC, Reason.DISK_FULL), (errno.EIO, Reason.STORE_FAILED)])
+def test_a_disk_that_refuses_is_tried_again_later(code, reason, tmp_path):
+    def refused(folder: Path) -> tuple[ReportObject, ...]:
+        raise OSError(code, "no")
+
+    with pytest.raises(TransientError) as raised:
+        write_report(tmp_path / "out", refused)
+    assert raised.value.reason is reason
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_empty_folder_is_filled(tmp_path):
