@@ -13,6 +13,8 @@ from node.domain.errors import PermanentError
 from node.inference import ModelManifest, list_manifests, verify_manifest
 from node.pipeline import models_dir
 
+_WIDTH = 120
+
 
 @click.group()
 def models() -> None:
@@ -24,10 +26,11 @@ def models() -> None:
 def list_command(config_path: Path | None) -> None:
     """Show the installed models; those that the configuration names are marked as in use."""
     section = load_config(config_path_or_default(config_path)).inference
-    table = Table("model", "version", "task", "sha256", "in use")
+    table = Table("model", "version", "task", "sha256", "in use", box=None, pad_edge=False)
     for name, manifest in list_manifests(models_dir(section)).items():
         table.add_row(escape(name), *_described(manifest), "yes" if name in _used(section) else "")
-    Console().print(table)
+    # a name that is cut cannot be copied into the configuration: the terminal itself may break a long line
+    Console(width=max(Console().width, _WIDTH)).print(table)
 
 
 @models.command()

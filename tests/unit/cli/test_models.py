@@ -19,21 +19,19 @@ def config(tmp_path):
 
 
 def call(config, command):
-    return CliRunner(env={"COLUMNS": "200"}).invoke(models, [command, "--config", str(config)])
+    return CliRunner().invoke(models, [command, "--config", str(config)])
 
 
 def test_installed_models_are_listed_and_those_in_use_are_marked(config):
     write_model(config.parent / "models", "spare", Task.KEYPOINTS)
     (config.parent / "models" / "axial-segmentation" / "model.yaml").write_text("name: [", encoding="utf-8")
     result = call(config, "list")
-    rows = {
-        cells[0]: cells for line in result.stdout.splitlines() if len(cells := [c.strip() for c in line.split("│")[1:-1]]) == 5
-    }
+    rows = {name: rest for name, _, rest in (line.partition(" ") for line in result.stdout.splitlines())}
     assert result.exit_code == 0
-    assert rows["keypoints"][1:3] == ["1.0.0", "keypoints"]
-    assert rows["keypoints"][4] == "yes"
-    assert rows["spare"][4] == ""
-    assert "model_corrupt" in rows["axial-segmentation"][2]
+    assert rows["sagittal-segmentation"].split()[:2] == ["1.0.0", "sagittal_segmentation"]
+    assert rows["keypoints"].split()[-1] == "yes"
+    assert rows["spare"].split()[-1] != "yes"
+    assert "model_corrupt" in rows["axial-segmentation"]
 
 
 def test_sound_models_are_verified(config):

@@ -1,4 +1,5 @@
 import numpy as np
+import onnxruntime
 import pytest
 
 from node.domain.errors import PermanentError, Reason
@@ -51,3 +52,18 @@ def test_an_input_that_the_network_refuses_is_reported():
     with pytest.raises(PermanentError, match="failed on input 1x2x8x8") as error:
         session.run(np.zeros((1, 2, 8, 8), dtype=np.float32))
     assert error.value.reason is Reason.MODEL_CORRUPT
+
+
+@pytest.mark.skipif("CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="needs a machine without CUDA")
+@pytest.mark.filterwarnings("ignore:Specified provider 'CUDAExecutionProvider'")
+class TestAProviderThatDoesNotStart:
+    def test_is_logged_and_the_next_one_is_used(self, caplog):
+        session = OnnxSession(brightness_network(1), "toy", ("cuda", "cpu"), threads=1)
+        assert session.provider == "cpu"
+        dropped = caplog.records[0]
+        assert (dropped.levelname, dropped.provider, dropped.model) == ("WARNING", "cuda", "toy")
+
+    def test_is_an_error_if_it_is_the_only_one(self):
+        with pytest.raises(PermanentError, match=r"cuda starts; add cpu") as error:
+            OnnxSession(brightness_network(1), "toy", ("cuda",), threads=1)
+        assert error.value.reason is Reason.PROVIDER_UNAVAILABLE
