@@ -15,7 +15,7 @@ class MeasurementConfig(Section):
     )
     layer_step_mm: float = Field(0.25, ge=0.05, le=2, description="Distance between the layers in which widths are taken, in mm.")
     smoothing_mm: float = Field(
-        1.0, ge=0, le=5, description="Standard deviation with which borders are smoothed along the cord, in mm."
+        0.75, ge=0, le=5, description="Half-width of the parabola with which borders are smoothed along the cord, in mm."
     )
     minimum_keypoint_confidence: float = Field(0.3, ge=0, le=1, description="Corners below this confidence count as missing.")
     flag_keypoint_confidence: float = Field(

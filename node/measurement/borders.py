@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import cv2
 import numpy as np
 import numpy.typing as npt
 
@@ -16,6 +17,7 @@ from node.measurement.wall import Layers
 _BEFORE_WALL_MM = 5.0
 _BEHIND_WALL_MM = 32.0
 _RAY_STEP_MM = 0.1
+_BLUR_PIXELS = 0.6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +79,10 @@ def find_borders(
     """
     depths = np.arange(-_BEFORE_WALL_MM, _BEHIND_WALL_MM + _RAY_STEP_MM / 2, _RAY_STEP_MM)
     rays = layers.origins[:, None, :] + depths[None, :, None] * layers.normals[:, None, :]
-    values = sample(probabilities, plane.from_plane_mm(rays))
+    # Blurred across the border only: along the cord a blur would fill in a sharp narrowing.
+    sigma = _BLUR_PIXELS * plane.pixel_area_mm2**0.5 / _RAY_STEP_MM
+    read = sample(probabilities, plane.from_plane_mm(rays))
+    values = np.asarray(cv2.GaussianBlur(read, (41, 1), sigma, borderType=cv2.BORDER_REPLICATE), dtype=np.float64)
     inside_mm = None if around is None else (around.anterior_mm + around.posterior_mm) / 2
     found = [_borders_on_ray(row, depths, None if inside_mm is None else float(inside_mm[i])) for i, row in enumerate(values)]
     anterior, posterior, certainty = (np.array([one[k] for one in found], dtype=np.float64) for k in (0, 1, 2))

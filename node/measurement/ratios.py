@@ -1,6 +1,6 @@
 """MSCC and MCC from the widths along the posterior wall."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -38,7 +38,7 @@ class StructureProfile:
     borders: Borders
     plane: ImagePlane
     slice_index: int
-    findings_by_level: dict[Level, tuple[Finding, ...]]
+    findings_by_level: Mapping[Level, tuple[Finding, ...]]
     general: tuple[Finding, ...] = ()
 
     def findings(self, level: Level) -> tuple[Finding, ...]:

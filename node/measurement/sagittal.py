@@ -1,6 +1,6 @@
 """Measurements of the sagittal series: diameters by level, MSCC, MCC, and the worst slice beside the decisive one."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,13 @@ from node.domain.image import Volume
 from node.domain.measurement import CompressionRatio, LevelDiameters, ReferenceMethod, SagittalMeasurements, Verdict
 from node.domain.prediction import Keypoint, Keypoints, Masks
 from node.measurement.borders import Borders, find_borders
-from node.measurement.plausibility import border_findings, component_findings, cord_level_findings, sound_keypoints
+from node.measurement.plausibility import (
+    border_findings,
+    component_findings,
+    cord_level_findings,
+    leaving_findings,
+    sound_keypoints,
+)
 from node.measurement.ratios import StructureProfile, compression
 from node.measurement.wall import Layers, cut_layers
 
@@ -51,25 +57,27 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
     keypoints
         Corners on the decisive slice.
     """
-    index = keypoints.slice_index
-    plane = volume.planes[index]
-    sound, corner_findings = sound_keypoints(keypoints.by_landmark, plane, config)
-    profiles = _profiles(volume, masks, index, sound, corner_findings, config)
+    decisive = keypoints.slice_index
+    sound, corner_findings = sound_keypoints(keypoints.by_landmark, volume.planes[decisive], config)
+    slices = [
+        _borders(volume, masks, index, _carried_over(sound, volume, decisive, index), config)
+        for index in range(len(volume.planes))
+    ]
+    cord, canal = slices[decisive][Structure.SPINAL_CORD], slices[decisive][Structure.SPINAL_CANAL]
+    leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], decisive)
+    by_level = _merge(corner_findings, cord_level_findings(cord, canal), leaving)
+    profiles = _profiles(volume, masks, decisive, slices[decisive], by_level)
     ratios = {
         (structure, method): compression(profile, method) for structure, profile in profiles.items() for method in ReferenceMethod
     }
     levels = tuple(
         LevelDiameters(level, *(profiles[structure].mean_diameter(level) for structure in Structure))
         for level in LEVELS
-        if profiles[Structure.SPINAL_CORD].borders.layers.of(level).size
+        if cord.layers.of(level).size
     )
-    worst = {
-        structure: worst_ratio
-        for structure in Structure
-        if (worst_ratio := _worst_beside(volume, masks, keypoints, structure, ratios, config)) is not None
-    }
-    findings = tuple(dict.fromkeys(f for found in corner_findings.values() for f in found))
-    return SagittalMeasurements(index, keypoints, levels, ratios, worst, findings)
+    worst = _worst_beside(volume, masks, slices, decisive, ratios)
+    findings = tuple(dict.fromkeys(f for found in by_level.values() for f in found))
+    return SagittalMeasurements(decisive, keypoints, levels, ratios, worst, findings)
 
 
 def sagittal_layers(keypoints: Keypoints, plane: ImagePlane, config: MeasurementConfig) -> Layers:
@@ -78,36 +86,33 @@ def sagittal_layers(keypoints: Keypoints, plane: ImagePlane, config: Measurement
     return cut_layers(sound, plane, config.layer_step_mm)
 
 
-def _profiles(
-    volume: Volume,
-    masks: Masks,
-    index: int,
-    corners: Mapping[Landmark, Keypoint],
-    corner_findings: Mapping[Level, tuple[Finding, ...]],
-    config: MeasurementConfig,
-) -> dict[Structure, StructureProfile]:
-    """Return the profiles of cord and canal on one slice; both use the same layers."""
+def _borders(
+    volume: Volume, masks: Masks, index: int, corners: Mapping[Landmark, Keypoint], config: MeasurementConfig
+) -> dict[Structure, Borders]:
+    """Return the borders of cord and canal on one slice; both use the same layers."""
     plane = volume.planes[index]
     layers = cut_layers(corners, plane, config.layer_step_mm)
     cord = find_borders(masks.probabilities[Structure.SPINAL_CORD][index], plane, layers, config.smoothing_mm)
     canal = find_borders(masks.probabilities[Structure.SPINAL_CANAL][index], plane, layers, config.smoothing_mm, around=cord)
+    return {Structure.SPINAL_CORD: cord, Structure.SPINAL_CANAL: canal}
+
+
+def _profiles(
+    volume: Volume, masks: Masks, index: int, borders: Mapping[Structure, Borders], by_level: Mapping[Level, tuple[Finding, ...]]
+) -> dict[Structure, StructureProfile]:
+    plane = volume.planes[index]
     pieces = component_findings(masks.binary(Structure.SPINAL_CORD)[index], plane)
-    by_level = _merge(corner_findings, cord_level_findings(cord, canal))
     return {
-        Structure.SPINAL_CORD: _profile(Structure.SPINAL_CORD, cord, plane, index, by_level, pieces),
-        Structure.SPINAL_CANAL: _profile(Structure.SPINAL_CANAL, canal, plane, index, by_level, ()),
+        structure: StructureProfile(
+            structure,
+            one,
+            plane,
+            index,
+            by_level,
+            (*(pieces if structure is Structure.SPINAL_CORD else ()), *border_findings(one, plane, structure)),
+        )
+        for structure, one in borders.items()
     }
-
-
-def _profile(
-    structure: Structure,
-    borders: Borders,
-    plane: ImagePlane,
-    index: int,
-    by_level: dict[Level, tuple[Finding, ...]],
-    general: tuple[Finding, ...],
-) -> StructureProfile:
-    return StructureProfile(structure, borders, plane, index, by_level, general + border_findings(borders, plane, structure))
 
 
 def _merge(*parts: Mapping[Level, tuple[Finding, ...]]) -> dict[Level, tuple[Finding, ...]]:
@@ -117,33 +122,29 @@ def _merge(*parts: Mapping[Level, tuple[Finding, ...]]) -> dict[Level, tuple[Fin
 def _worst_beside(
     volume: Volume,
     masks: Masks,
-    keypoints: Keypoints,
-    structure: Structure,
+    slices: Sequence[Mapping[Structure, Borders]],
+    decisive: int,
     ratios: Mapping[tuple[Structure, ReferenceMethod], CompressionRatio],
-    config: MeasurementConfig,
-) -> CompressionRatio | None:
-    """Return the largest ratio of a slice beside the decisive one that exceeds the decisive ratio; None if there is none."""
-    decisive = ratios[structure, ReferenceMethod.C3_C7]
-    if decisive.ratio.value is None:
-        return None
-    found: list[CompressionRatio] = []
-    for index in range(len(volume.planes)):
-        if index == keypoints.slice_index:
+) -> dict[Structure, CompressionRatio]:
+    """Return by structure the largest ratio of a slice beside the decisive one, where that exceeds the decisive ratio."""
+    worst: dict[Structure, CompressionRatio] = {}
+    for index, borders in enumerate(slices):
+        if index == decisive:
             continue
-        corners = _carried_over(keypoints, volume.planes[keypoints.slice_index], volume.planes[index], config)
-        profile = _profiles(volume, masks, index, corners, {}, config)[structure]
-        ratio = compression(profile, ReferenceMethod.C3_C7)
-        if _comparable(ratio, decisive):
-            found.append(ratio)
-    worst = max(found, key=lambda ratio: ratio.ratio.value or -np.inf, default=None)
-    return worst if worst is not None and (worst.ratio.value or 0) > decisive.ratio.value else None
+        for structure, profile in _profiles(volume, masks, index, borders, {}).items():
+            ratio, chosen = compression(profile, ReferenceMethod.C3_C7), ratios[structure, ReferenceMethod.C3_C7]
+            if _comparable(ratio, chosen) and _value(ratio) > _value(worst.get(structure, chosen)):
+                worst[structure] = ratio
+    return worst
 
 
-def _carried_over(
-    keypoints: Keypoints, source: ImagePlane, target: ImagePlane, config: MeasurementConfig
-) -> dict[Landmark, Keypoint]:
+def _value(ratio: CompressionRatio) -> float:
+    return -np.inf if ratio.ratio.value is None else ratio.ratio.value
+
+
+def _carried_over(sound: Mapping[Landmark, Keypoint], volume: Volume, decisive: int, index: int) -> dict[Landmark, Keypoint]:
     """Return the sound corners of the decisive slice, projected onto another slice."""
-    sound, _ = sound_keypoints(keypoints.by_landmark, source, config)
+    source, target = volume.planes[decisive], volume.planes[index]
     return {
         landmark: Keypoint(
             landmark, PixelPoint(*map(float, target.to_pixels(source.to_patient(keypoint.point)))), keypoint.confidence

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from tests.support.external import free_port, wait_until
+from tests.support.external import wait_until
 from tests.support.live_node import LiveNode
 from tests.support.orthanc import running_orthanc
 
@@ -35,20 +35,16 @@ def test_kill_minus_nine_of_the_worker_during_inference(tmp_path, phantom, ortha
 
 def test_kill_minus_nine_of_the_worker_during_delivery(tmp_path, phantom):
     folder, _ = phantom
-    port = free_port()
     with running_orthanc(tmp_path / "orthanc") as orthanc:
         pass  # a PACS that is down: its ports are known, nobody listens
     destination = orthanc.destination(retry={"first_delay_s": 0.2, "maximum_delay_s": 0.5})
     node = LiveNode(tmp_path / "node", [destination])
-    assert port != node.port
     with node.running():
         node.store_scu(folder)
         wait_until(lambda: '"reason": "peer_unreachable"' in node.text(), "a delivery fails", deadline_s=120)
         (worker,) = node.worker_pids()
         os.kill(worker, signal.SIGKILL)
-        with running_orthanc(
-            tmp_path / "orthanc_again", changes={"DicomPort": orthanc.dicom_port, "HttpPort": orthanc.http_port}
-        ):
+        with running_orthanc(tmp_path / "orthanc", where=orthanc):
             assert node.wait_for_end()["state"] == "delivered"
             assert (count(orthanc, "SR"), count(orthanc, "SEG")) == (1, 2)
     assert node.text().count("analysis begun") == 1

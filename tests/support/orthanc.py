@@ -13,6 +13,9 @@ from typing import Any
 from node.config import DestinationConfig
 from tests.support.external import free_port, require_tool, wait_until
 
+# The settings that the demo, the containers and the tests share.
+_SETTINGS = Path(__file__).resolve().parents[2] / "docker" / "orthanc.json"
+
 
 @dataclass(frozen=True, slots=True)
 class Orthanc:
@@ -57,7 +60,9 @@ class Orthanc:
 
 
 @contextmanager
-def running_orthanc(folder: Path, node_port: int | None = None, changes: Mapping[str, object] | None = None) -> Iterator[Orthanc]:
+def running_orthanc(
+    folder: Path, node_port: int | None = None, changes: Mapping[str, object] | None = None, where: Orthanc | None = None
+) -> Iterator[Orthanc]:
     """Run Orthanc until the block is left.
 
     Parameters
@@ -66,9 +71,11 @@ def running_orthanc(folder: Path, node_port: int | None = None, changes: Mapping
         Port of a node that Orthanc knows as the modality ``CSPINE``.
     changes
         Fields of Orthanc's configuration to set otherwise, for example ``{"LuaScripts": [...]}``.
+    where
+        An Orthanc that ran before: take its ports.
     """
     program = require_tool("Orthanc")
-    orthanc = Orthanc(free_port(), free_port())
+    orthanc = where or Orthanc(free_port(), free_port())
     folder.mkdir(parents=True, exist_ok=True)
     configuration = folder / "orthanc.json"
     configuration.write_text(json.dumps(_configuration(orthanc, folder, node_port) | dict(changes or {})), encoding="utf-8")
@@ -84,26 +91,13 @@ def running_orthanc(folder: Path, node_port: int | None = None, changes: Mapping
 def _configuration(orthanc: Orthanc, folder: Path, node_port: int | None) -> dict[str, object]:
     node = {"AET": "CSPINE", "Host": "127.0.0.1", "Port": node_port or 1, "AllowStorageCommitment": True}
     plugin = Path("/usr/share/orthanc/plugins/libOrthancDicomWeb.so")
-    return {
-        "Name": "PACS",
+    settings: dict[str, object] = json.loads(_SETTINGS.read_text(encoding="utf-8"))
+    return settings | {
         "StorageDirectory": str(folder),
         "IndexDirectory": str(folder),
         "DicomAet": orthanc.ae_title,
         "DicomPort": orthanc.dicom_port,
         "HttpPort": orthanc.http_port,
-        "HttpBindAddresses": ["127.0.0.1"],
-        "RemoteAccessAllowed": False,
-        "AuthenticationEnabled": False,
-        "DicomCheckCalledAet": True,
-        "DicomAlwaysAllowStore": True,
-        "DicomAlwaysAllowEcho": True,
-        "DicomAlwaysAllowFind": True,
-        "DicomAlwaysAllowGet": True,
-        "UnknownSopClassAccepted": True,
-        "OverwriteInstances": True,
-        "StableAge": 3,
-        "DefaultEncoding": "Utf8",
         "DicomModalities": {"CSPINE": node},
         "Plugins": [str(plugin)] if plugin.exists() else [],
-        "DicomWeb": {"Enable": True, "Root": "/dicom-web/", "EnableWado": True, "WadoRoot": "/wado"},
     }

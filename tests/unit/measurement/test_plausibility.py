@@ -281,3 +281,16 @@ def test_eccentric_compression_is_found_beside_the_decisive_slice():
     assert worst.at_level.evidence[0].slice_index == 1
     assert worst.ratio.value == pytest.approx(worse.compression_percent(worse.cord_width), abs=1.5)
     assert worst.ratio.value > sagittal.ratio(CORD).ratio.value
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.5, Verdict.WITHHOLD), (0.75, Verdict.FLAG)])
+def test_a_cord_that_runs_out_of_the_decisive_slice_is_not_taken_for_a_compressed_one(share, verdict):
+    planes = [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in (0.0, 3.0)]
+    volume = volume_of(planes)
+    whole = masks_of(volume, SPINE.in_cord, SPINE.in_canal).probabilities
+    leaving = replace(SPINE, bulge_at_mm=SPINE.length_mm, bulge_sigma_mm=10, bulge_mm=SPINE.cord_mm * (1 - share))
+    cord = np.stack([masks_of(volume, leaving.in_cord, SPINE.in_canal).probabilities[CORD][0], whole[CORD][1]])
+    masks = Masks({CORD: cord, CANAL: whole[CANAL]}, MODEL)
+    ratio = measure(keypoints_of(SPINE.landmarks(), planes[0]), masks, volume).sagittal.ratio(CORD).ratio
+    assert ratio.verdict is verdict
+    assert Reason.CORD_LEAVES_SLICE in codes(ratio)
