@@ -99,12 +99,9 @@ class Pipeline:
 
     def _analyse(self, study: ReceivedStudy) -> Analysis:
         selection = select_series(study, self._config.selection)
-        volumes = {role: load_volume(selected) for role, selected in selection.series_by_role.items()}
+        volumes, unloaded = _load(selection)
         series_by_role, measurements = self._measure(volumes)
-        findings = (*selection.findings, *measurements.findings)
-        measurements = Measurements(
-            measurements.sagittal, measurements.axial, measurements.models, tuple(dict.fromkeys(findings))
-        )
+        findings = tuple(dict.fromkeys((*selection.findings, *unloaded, *measurements.findings)))
         return Analysis(
             study_instance_uid=study.study_instance_uid,
             fingerprint=self._study_fingerprint(selection),
