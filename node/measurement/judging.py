@@ -73,7 +73,8 @@ def limit_findings(subject: Subject, value: float) -> tuple[Finding, ...]:
     limits = LIMITS.get((subject.quantity, subject.structure))
     if limits is None:
         return ()
-    what = f"{subject.structure} {subject.quantity} {value:.2f} {UNITS[subject.quantity]}".replace("_", " ")
+    name = f"{subject.structure} {subject.quantity}".replace("_", " ").replace(" ap ", " AP ")
+    what = f"{name} {value:.2f} {UNITS[subject.quantity]}"
     if not limits.lowest <= value <= limits.highest:
         text = f"{what} is outside the physical limits {limits.lowest:g} to {limits.highest:g}"
         return (Finding(Reason.VALUE_IMPOSSIBLE, Severity.WITHHOLD, text),)
