@@ -33,7 +33,7 @@ _MISSING = float(np.log(0.02))
 _FLOOR = 1e-3
 # Image that is needed above the centre of C2; without the anchor a certainty is multiplied by the second number, and a peak of C2
 # counts for nothing at the first height and fully at the second.
-_ANCHOR_MARGIN_MM, _WITHOUT_ANCHOR, _ANCHOR_HEIGHTS = 12.0, 0.25, (0.2, 0.5)
+_ANCHOR_MARGIN_MM, _WITHOUT_ANCHOR, _ANCHOR_HEIGHTS = 18.0, 0.25, (0.2, 0.5)
 # Half the length of an endplate, and half the height of a body as a share of the pitch.
 _HALF_DEPTH_MM, _HALF_HEIGHT = 7.8, 0.37
 _CORNER_SPREAD_MM = 3.5
