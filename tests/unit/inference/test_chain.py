@@ -13,7 +13,7 @@ def bump(row, column, height=0.8, sigma=1.5):
 
 
 def centre(index, tilt=0.15):
-    return np.array([10.3 + PITCH * index, 40.2 + tilt * PITCH * index])
+    return np.array([20.3 + PITCH * index, 40.2 + tilt * PITCH * index])
 
 
 def corner_place(vertebra, corner):
@@ -60,7 +60,7 @@ def test_without_c2_the_names_are_a_guess():
 
 
 def test_c2_at_the_edge_of_the_image_is_no_anchor():
-    inside, at_edge = (find_chain(centre_maps(), CELL_MM, top_row=row) for row in (0.0, 6.0))
+    inside, at_edge = (find_chain(centre_maps(), CELL_MM, top_row=row) for row in (0.0, 12.0))
     assert inside is not None
     assert at_edge is not None
     assert inside.certainty > 0.8
