@@ -42,7 +42,7 @@ def degrade(pixels: Array, spacing: Spacing, rng: np.random.Generator, wear: Wea
     if rng.random() < wear.shading:
         image = image * _shading(image.shape, spacing, rng)
     if rng.random() < wear.blur:
-        image = cv2.GaussianBlur(image, (0, 0), rng.uniform(0.2, 0.9) / min(spacing))
+        image = np.asarray(cv2.GaussianBlur(image, (0, 0), rng.uniform(0.2, 0.9) / min(spacing)), dtype=np.float32)
     if rng.random() < wear.ringing:
         image = _truncated(image, rng)
     if rng.random() < wear.ghosts:

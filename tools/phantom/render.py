@@ -85,7 +85,7 @@ def render_slice(
     shape = (plane.rows, plane.columns)
     pixels, cord, canal = (np.zeros(shape, dtype=np.float32) for _ in range(3))
     grid = np.stack(np.meshgrid(np.arange(plane.rows), np.arange(plane.columns), indexing="ij"), axis=-1)
-    marrow = np.float32(anatomy.bodies.marrow)
+    marrow = np.asarray(anatomy.bodies.marrow, dtype=np.float32)
     for ray in range(samples):
         place = (0.5 + _GOLDEN * (ray + 1)) % 1 - 0.5
         depth = ((ray + 0.5) / samples - 0.5) * thickness_mm
@@ -95,7 +95,8 @@ def render_slice(
         cord += tissues.cord
         canal += tissues.canal
     pixels *= 1 + 0.5 * _texture(rng, shape)
-    return RenderedSlice(pixels / samples, cord / samples, canal / samples)
+    shares = (np.asarray(one / samples, dtype=np.float32) for one in (pixels, cord, canal))
+    return RenderedSlice(*shares)
 
 
 def _texture(rng: np.random.Generator, shape: tuple[int, int]) -> Array:

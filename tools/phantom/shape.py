@@ -89,7 +89,7 @@ class Tubes:
     @property
     def along(self) -> Floats:
         """Where the samples lie."""
-        return self.start_mm + 0.5 * np.arange(len(self.canal_front))
+        return np.asarray(self.start_mm + 0.5 * np.arange(len(self.canal_front)), dtype=np.float64)
 
     def dent_share(self, aside: npt.ArrayLike = 0.0) -> Floats:
         """Return the share of the greatest dent that is felt at ``aside``."""

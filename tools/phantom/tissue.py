@@ -52,7 +52,7 @@ def tissue_at(anatomy: Anatomy, points: npt.NDArray[np.floating]) -> Tissues:
 
 
 def _cloud(anatomy: Anatomy, points: Array) -> Cloud:
-    along, behind, aside = (np.asarray(part, dtype=np.float32) for part in anatomy.curve.from_patient(points))
+    along, behind, aside = (np.asarray(part, dtype=np.float32) for part in anatomy.curve.from_patient(points.astype(np.float64)))
     bodies = anatomy.bodies
     discs = (bodies.bottom[:-1] + bodies.top[1:]) / 2
     slope = np.float32((bodies.top_drop / bodies.top_depth).mean())

@@ -65,7 +65,10 @@ def phantom_case(seed: int) -> Case:
     corner = np.array(anatomy.centre("C5")) + np.array([0, rng.uniform(-10, 20) - 95, rng.uniform(-25, 25) + 115])
     lefts = anatomy.curve.midline_mm + np.arange(-12, 13, 3.3)
     spacing = Spacing(pixel, pixel)
-    planes = [ImagePlane([left, *corner[1:]], [0, 1, 0], [0, 0, -1], spacing, rows, columns) for left in lefts]
+    planes = [
+        ImagePlane(np.array([left, *corner[1:]]), np.array([0.0, 1, 0]), np.array([0.0, 0, -1]), spacing, rows, columns)
+        for left in lefts
+    ]
     rendered = [render_slice(anatomy, plane, 3.0, contrast, rng, samples=6) for plane in planes]
     seed_rng = rng.bit_generator.state
     worn = []
@@ -89,7 +92,12 @@ def real_case(folder: Path, subject: str) -> Case:
     slices = [voxels[k : k + 3].mean(0)[::-1, ::-1].T.copy() for k in starts]
     shape = slices[0].shape
     # from the patient's left to the right: index 0 of a RAS volume lies furthest left ... right grows with the index
-    planes = [ImagePlane([-float(k), 0, 0], [0, 1, 0], [0, 0, -1], Spacing(zooms[2], zooms[1]), *shape) for k in starts]
+    planes = [
+        ImagePlane(
+            np.array([-float(k), 0, 0]), np.array([0.0, 1, 0]), np.array([0.0, 0, -1]), Spacing(zooms[2], zooms[1]), *shape
+        )
+        for k in starts
+    ]
     order = np.argsort([p.position[0] for p in planes])
     mask_path = folder / f"{subject}_cord.nii.gz"
     mask = (load_volume(mask_path)[0] > 0.5).astype(np.float32) if mask_path.exists() else None
@@ -219,8 +227,7 @@ def summary(rows: list[dict[str, float]]) -> dict[str, str]:
 def main(models: Path, real: Path | None, subjects: tuple[str, ...], phantoms: int, overlays: Path | None) -> None:
     """Print the figures of the sagittal models."""
     library = load_library(models, _NAMES, ("cpu",), 1)
-    for subject in subjects if real else ():
-        case = real_case(real, subject)
+    for case in [] if real is None else [real_case(real, subject) for subject in subjects]:
         print(case.name, json.dumps({k: round(v, 3) for k, v in assess_case(case, library).items()}))
         if overlays:
             overlay(case, library, overlays / f"{case.name}.png")

@@ -36,7 +36,10 @@ def real_volume(pixels_path: Path, cord_path: Path, slab: int) -> tuple[Volume, 
     starts = [k for k in range(0, voxels.shape[2] - slab + 1, slab) if cord[..., k : k + slab].any()]
     slices, covers = ([a[..., k : k + slab].mean(2)[::-1, ::-1].T for k in starts] for a in (voxels, cord))
     spacing = Spacing(zooms[1], zooms[0])
-    planes = [ImagePlane([0, 0, k * zooms[2]], [1, 0, 0], [0, 1, 0], spacing, *slices[0].shape) for k in starts]
+    planes = [
+        ImagePlane(np.array([0, 0, k * zooms[2]]), np.array([1.0, 0, 0]), np.array([0.0, 1, 0]), spacing, *slices[0].shape)
+        for k in starts
+    ]
     return volume_of(slices, planes), np.stack(covers)
 
 
@@ -49,7 +52,7 @@ def phantom_slice(seed: int) -> tuple[Volume, Array, Array]:
     along = rng.uniform(-10, 100)
     centre = anatomy.curve.to_patient(np.array(along), np.array(10.0)) + np.array([rng.uniform(-5, 5), rng.uniform(-20, 20), 0])
     corner = centre - np.array([90, 90, 0])
-    plane = ImagePlane(corner, [1, 0, 0], [0, 1, 0], Spacing(pixel, pixel), count, count)
+    plane = ImagePlane(corner, np.array([1.0, 0, 0]), np.array([0.0, 1, 0]), Spacing(pixel, pixel), count, count)
     one = render_slice(anatomy, plane, rng.uniform(2.5, 4), contrast, rng)
     return volume_of([degrade(one.pixels, plane.spacing, rng, USUAL)], [plane]), one.cord[None], one.canal[None]
 

@@ -80,8 +80,10 @@ class HeatMapModel(nn.Module):
 
     def __init__(self, network: SpineNet) -> None:
         super().__init__()
-        self.network = network
+        if network.heat_head is None:
+            raise ValueError("the network was trained without heat maps")
+        self.network, self.head = network, network.heat_head
 
     def forward(self, image: Tensor) -> Tensor:
         """Return heat maps 0..1 at half resolution."""
-        return torch.sigmoid(self.network.heat_head(self.network.half_resolution(image)))
+        return torch.sigmoid(self.head(self.network.half_resolution(image)))

@@ -71,14 +71,14 @@ def write_shard(kind: str, seed: int, path: Path) -> None:
     rng = np.random.default_rng([2024, {"sagittal": 1, "axial": 2}[kind], seed])
     draw = {"sagittal": draw_sagittal, "axial": draw_axial}[kind]
     drawn = [draw(rng) for _ in range(_IN_SHARD)]
-    arrays = {
+    arrays: dict[str, npt.NDArray[np.generic]] = {
         "pixels": np.stack([one.pixels for one, _ in drawn]).astype(np.float16),
         "cord": np.round(np.stack([one.cord for one, _ in drawn]) * 255).astype(np.uint8),
         "canal": np.round(np.stack([one.canal for one, _ in drawn]) * 255).astype(np.uint8),
         "points": np.stack([points for _, points in drawn]),
     }
     partial = path.with_suffix(".part.npz")
-    np.savez(partial, **arrays)
+    np.savez(partial, allow_pickle=False, **arrays)
     partial.rename(path)
 
 

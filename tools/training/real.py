@@ -39,7 +39,8 @@ class Sample:
 def load_volume(path: Path) -> tuple[Array, tuple[float, float, float]]:
     """Return voxels in RAS order and their size in mm."""
     image = nibabel.as_closest_canonical(nibabel.load(path))
-    return np.asarray(image.dataobj, dtype=np.float32), tuple(map(float, image.header.get_zooms()[:3]))
+    across, along, up = map(float, image.header.get_zooms()[:3])
+    return np.asarray(image.dataobj, dtype=np.float32), (across, along, up)
 
 
 def _resized(array: Array, zooms: tuple[float, float], target_mm: float) -> Array:

@@ -1,0 +1,151 @@
+"""The training loop that both networks share: resumable, with a moving average of the weights, progress printed and saved."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from tools.training import checkpoint
+from tools.training.network import SpineNet
+from tools.training.real import Sample
+from tools.training.stream import Augmentation, Batch, PhantomPool, draw_batch
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that decides a training; saved with its checkpoint.
+
+    Parameters
+    ----------
+    fine_learning_rate
+        Used when training goes on from other weights; real slices then join at once.
+    real_from, real_share
+        Share of the time after which real slices join, and their share of a batch from then on.
+    real_people
+        Names of the real volumes that are trained on; all others are held out.
+    """
+
+    shape: tuple[int, int]
+    spacing_mm: float
+    batch: int
+    warm_up_steps: int
+    zoom: float
+    real_share: float
+    real_people: tuple[str, ...]
+    heat_maps: int = 0
+    backbone: str = "resnet18"
+    widths: tuple[int, ...] = (96, 64, 48, 32, 16)
+    masks: tuple[str, ...] = ("spinal_cord", "spinal_canal")
+    seed: int = 7
+    learning_rate: float = 2e-3
+    fine_learning_rate: float = 7e-4
+    weight_decay: float = 0.02
+    average_decay: float = 0.995
+    real_from: float = 0.5
+    save_every_s: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one call of a training script is asked to do; ``minutes`` count over all its sessions."""
+
+    pool: Path
+    out: Path
+    minutes: float
+    threads: int = 1
+    init: Path | None = None
+
+
+Losses = Callable[[Tensor, Tensor | None, Batch, torch.device], Sequence[Tensor]]
+"""Terms of the loss, of mask and heat-map logits (None without heat maps) and the batch that they answer."""
+
+
+class Training:
+    """One network with its optimiser, its average and its place in time."""
+
+    def __init__(self, settings: Settings, run: Run) -> None:
+        torch.set_num_threads(run.threads)
+        torch.manual_seed(settings.seed)
+        self.settings, self.run = settings, run
+        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        network = SpineNet(settings.backbone, settings.widths, len(settings.masks), settings.heat_maps)
+        if run.init is not None:
+            network.load_state_dict(torch.load(run.init, map_location="cpu", weights_only=False)["average"])
+        self.network = network.to(self.device, memory_format=torch.channels_last)
+        self.optimizer = torch.optim.AdamW(self._groups(), lr=settings.learning_rate)
+        self.average = checkpoint.Average(self.network, settings.average_decay)
+        state = checkpoint.load(run.out / "last.pt")
+        self.rng = checkpoint.generator_from(state, settings.seed)
+        self.step, spent_s = checkpoint.resume(state, self.network, self.optimizer, self.average)
+        self._began = time.monotonic() - spent_s
+
+    def _groups(self) -> list[dict[str, object]]:
+        """Return the weights for the optimiser: only matrices decay, not offsets and norms."""
+        matrices = [p for p in self.network.parameters() if p.ndim > 1]
+        others = [p for p in self.network.parameters() if p.ndim <= 1]
+        return [{"params": matrices, "weight_decay": self.settings.weight_decay}, {"params": others, "weight_decay": 0.0}]
+
+    @property
+    def progress(self) -> float:
+        """Share of the time that is spent."""
+        return (time.monotonic() - self._began) / (60 * self.run.minutes)
+
+    def fit(self, real: Callable[[np.random.Generator], Sample] | None, losses: Losses) -> None:
+        """Train until the time is spent, from phantoms and, if given, real slices; save as often as the settings say."""
+        phantom = PhantomPool(self.run.pool)
+        how = Augmentation(self.settings.shape, self.settings.spacing_mm, zoom=self.settings.zoom)
+        running, saved = np.zeros(0), time.monotonic()
+        while self.progress < 1:
+            samples = [self._choose(phantom, real) for _ in range(self.settings.batch)]
+            terms = self._learn(draw_batch(samples, how, self.rng), losses)
+            running = terms if running.size == 0 else 0.97 * running + 0.03 * terms
+            if time.monotonic() - saved > self.settings.save_every_s:
+                shown = " ".join(f"{term:.4f}" for term in running)
+                print(f"{self.step} {self.progress:.3f} losses {shown} pool {len(phantom)}", flush=True)
+                self._save()
+                phantom.refresh()
+                saved = time.monotonic()
+        self._save()
+
+    def _choose(self, phantom: PhantomPool, real: Callable[[np.random.Generator], Sample] | None) -> Sample:
+        has_joined = self.run.init is not None or self.progress > self.settings.real_from
+        if real is not None and has_joined and self.rng.random() < self.settings.real_share:
+            return real(self.rng)
+        return phantom.sample(int(self.rng.integers(len(phantom))))
+
+    def _learn(self, batch: Batch, losses: Losses) -> np.ndarray:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        images = torch.from_numpy(batch.images).to(self.device, memory_format=torch.channels_last)
+        with torch.autocast(self.device.type, dtype=torch.bfloat16):
+            masks, heat = self.network(images)
+        terms = losses(masks.float(), None if heat is None else heat.float(), batch, self.device)
+        self.optimizer.zero_grad(set_to_none=True)
+        torch.stack(list(terms)).sum().backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+        self.optimizer.step()
+        self.average.update(self.network)
+        self.step += 1
+        return np.array([float(term.detach()) for term in terms])
+
+    def _learning_rate(self) -> float:
+        """Return the rate: a warm-up by steps, then a cosine over the time."""
+        highest = self.settings.learning_rate if self.run.init is None else self.settings.fine_learning_rate
+        warm = min(1.0, (self.step + 1) / self.settings.warm_up_steps)
+        return float(highest * warm * (0.01 + 0.99 * (1 + np.cos(np.pi * min(self.progress, 1.0))) / 2))
+
+    def _save(self) -> None:
+        checkpoint.save(
+            self.run.out / "last.pt",
+            settings=asdict(self.settings),
+            network=self.network.state_dict(),
+            average=self.average.state,
+            optimizer=self.optimizer.state_dict(),
+            numpy_rng=self.rng.bit_generator.state,
+            step=self.step,
+            spent_s=time.monotonic() - self._began,
+        )
