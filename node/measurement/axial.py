@@ -17,6 +17,7 @@ _GRID_MM = 0.2
 _MARGIN_PIXELS = 3
 _SMALLEST_MM2 = 8.0
 _NOISE_SHARE = 0.08
+_BROKEN_SHARE = 0.2
 _ROTATION_FLAG_DEG = 25.0
 _OUTLINE_TOLERANCE_MM = 0.08
 _EQUAL_AREA = 0.02
@@ -119,10 +120,11 @@ def _area_and_centroid(points: Points) -> tuple[float, Points]:
 
 def _piece_findings(areas: npt.NDArray[np.number], structure: Structure) -> tuple[Finding, ...]:
     ordered = np.sort(areas)[::-1]
-    if len(ordered) < 2 or ordered[1] < _NOISE_SHARE * ordered[0]:
+    others = float(ordered[1:].sum())
+    if others < _NOISE_SHARE * ordered[0]:
         return ()
-    # A second piece of similar size leaves it open which one is the structure.
-    severity = Severity.WITHHOLD if ordered[1] > 0.5 * ordered[0] else Severity.FLAG
+    # Pieces of some size leave it open which one is the structure, or whether it is all of it.
+    severity = Severity.WITHHOLD if others > _BROKEN_SHARE * ordered[0] else Severity.FLAG
     name = structure.value.replace("_", " ")
     return (Finding(Reason.CORD_MULTIPLE_COMPONENTS, severity, f"the {name} mask of the axial slice is in several pieces"),)
 

@@ -31,6 +31,8 @@ _OBLIQUE_FLAG_DEG = 25.0
 # A slice belongs to the level of the nearest layer; further from every layer than this it lies above C3 or below C7.
 _LEVEL_REACH_MM = 3.0
 _CANAL_DEPTH_MM = 40.0
+# AP diameters of the two planes that differ by this share of the larger contradict each other: one mask must be wrong.
+_CONTRADICTION = 0.4
 
 CORD, CANAL = Structure.SPINAL_CORD, Structure.SPINAL_CANAL
 
@@ -231,7 +233,8 @@ def _agreement(sagittal_ap: Measurement, axial_ap: Measurement, config: Measurem
     if difference_mm <= config.maximum_plane_disagreement_mm:
         return ()
     text = f"cord AP is {sagittal_ap.value:.1f} mm in the sagittal and {axial_ap.value:.1f} mm in the axial plane"
-    return (Finding(Reason.PLANES_DISAGREE, Severity.FLAG, text),)
+    contradict = difference_mm > _CONTRADICTION * max(sagittal_ap.value, axial_ap.value)
+    return (Finding(Reason.PLANES_DISAGREE, Severity.WITHHOLD if contradict else Severity.FLAG, text),)
 
 
 def _axial_ratio(slices: Sequence[AxialSliceMeasurements], structure: Structure) -> CompressionRatio:

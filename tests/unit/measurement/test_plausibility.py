@@ -217,12 +217,23 @@ def test_another_frame_of_reference_gives_no_decisive_slice():
     assert Reason.FRAME_OF_REFERENCE_DIFFERS in {finding.code for finding in measured.findings}
 
 
-def test_planes_that_disagree_flag_area_and_ratio():
+@pytest.mark.parametrize(("cord_mm", "verdict"), [(5.3, Verdict.FLAG), (4.4, Verdict.WITHHOLD)])
+def test_planes_that_disagree_flag_area_and_ratio_and_planes_that_contradict_each_other_withhold_them(cord_mm, verdict):
     axial = axial_volume()
-    thin = replace(SPINE, cord_mm=4.4, taper_mm=0)
-    measured = measure(axial=axial, axial_masks=masks_of(axial, thin.in_cord, SPINE.in_canal))
-    assert Reason.PLANES_DISAGREE in codes(measured.axial.decisive.area)
-    assert measured.axial.decisive.area.verdict is not Verdict.REPORT
+    thin = replace(SPINE, cord_mm=cord_mm, taper_mm=0)
+    decisive = measure(axial=axial, axial_masks=masks_of(axial, thin.in_cord, SPINE.in_canal)).axial.decisive
+    for measurement in (decisive.area, decisive.compression_ratio):
+        assert Reason.PLANES_DISAGREE in codes(measurement)
+        assert measurement.verdict is verdict
+
+
+def test_an_axial_cord_in_pieces_is_withheld():
+    axial = axial_volume()
+    whole = masks_of(axial, SPINE.in_cord, SPINE.in_canal).probabilities
+    cord = whole[CORD].copy()
+    cord[:, :, axial.geometry.shape[2] // 2] = 0
+    measured = measure(axial=axial, axial_masks=Masks({CORD: cord, CANAL: whole[CANAL]}, MODEL))
+    assert withheld(measured.axial.slices[3].area, Reason.CORD_MULTIPLE_COMPONENTS)
 
 
 def test_an_axial_cord_at_the_image_edge_is_withheld():
