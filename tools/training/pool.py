@@ -27,9 +27,9 @@ _IN_SHARD = 40
 _KEYPOINT_REACH_MM = 4.0
 
 
-def draw_sagittal(rng: np.random.Generator) -> tuple[RenderedSlice, npt.NDArray[np.float32]]:
+def draw_sagittal(rng: np.random.Generator, dents: int | None = None) -> tuple[RenderedSlice, npt.NDArray[np.float32]]:
     """Return a sagittal slice on the canonical grid and the points (28, 2) in it; NaN where the slice is too far aside."""
-    anatomy = draw_anatomy(rng)
+    anatomy = draw_anatomy(rng, dents=dents)
     offset = rng.normal(0, 1.0) if rng.random() < 0.6 else rng.choice([-1, 1]) * rng.uniform(1.5, 11)
     roll, yaw = np.deg2rad(rng.normal(0, 2, 2))
     down = np.array([np.sin(roll), 0.0, -np.cos(roll)])
@@ -46,9 +46,9 @@ def draw_sagittal(rng: np.random.Generator) -> tuple[RenderedSlice, npt.NDArray[
     return rendered, points.astype(np.float32)
 
 
-def draw_axial(rng: np.random.Generator) -> tuple[RenderedSlice, npt.NDArray[np.float32]]:
+def draw_axial(rng: np.random.Generator, dents: int | None = None) -> tuple[RenderedSlice, npt.NDArray[np.float32]]:
     """Return an axial or oblique slice on the canonical grid, and no points."""
-    anatomy = draw_anatomy(rng)
+    anatomy = draw_anatomy(rng, dents=dents)
     along = rng.uniform(anatomy.surroundings.foramen_magnum_along + 2, 130)
     middle, ahead = anatomy.curve.to_patient(np.array([along, along]), np.array([8.0, 7.0]))
     backwards = (middle - ahead) if rng.random() < 0.6 else np.array([0.0, 1.0, 0.0])
@@ -66,11 +66,11 @@ def _plane(centre: Floats, along_row: Floats, along_column: Floats, spacing_mm: 
     return ImagePlane(corner, along_row, along_column, Spacing(spacing_mm, spacing_mm), *shape)
 
 
-def write_shard(kind: str, seed: int, path: Path) -> None:
-    """Draw one shard and write it all or nothing."""
+def write_shard(kind: str, seed: int, path: Path, least_dents: int | None) -> None:
+    """Draw one shard and write it all or nothing; ``least_dents`` asks for compressed necks only."""
     rng = np.random.default_rng([2024, {"sagittal": 1, "axial": 2}[kind], seed])
     draw = {"sagittal": draw_sagittal, "axial": draw_axial}[kind]
-    drawn = [draw(rng) for _ in range(_IN_SHARD)]
+    drawn = [draw(rng, None if least_dents is None else int(rng.integers(least_dents, 5))) for _ in range(_IN_SHARD)]
     arrays: dict[str, npt.NDArray[np.generic]] = {
         "pixels": np.stack([one.pixels for one, _ in drawn]).astype(np.float16),
         "cord": np.round(np.stack([one.cord for one, _ in drawn]) * 255).astype(np.uint8),
@@ -93,13 +93,14 @@ def load_shards(paths: Sequence[Path]) -> dict[str, npt.NDArray[np.generic]]:
 @click.argument("folder", type=click.Path(path_type=Path))
 @click.option("--first", default=0, help="Seed of the first shard.")
 @click.option("--count", default=10, help="Number of shards.")
-def main(kind: str, folder: Path, first: int, count: int) -> None:
+@click.option("--least-dents", type=int, help="Compressed levels that each neck has at least; without it, healthy necks too.")
+def main(kind: str, folder: Path, first: int, count: int, least_dents: int | None) -> None:
     """Write shards of clean phantom slices."""
     folder.mkdir(parents=True, exist_ok=True)
     for seed in range(first, first + count):
         path = folder / f"{seed:05d}.npz"
         if not path.exists():
-            write_shard(kind, seed, path)
+            write_shard(kind, seed, path, least_dents)
             print(path, flush=True)
 
 
