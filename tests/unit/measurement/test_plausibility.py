@@ -217,7 +217,7 @@ def test_another_frame_of_reference_gives_no_decisive_slice():
     assert Reason.FRAME_OF_REFERENCE_DIFFERS in {finding.code for finding in measured.findings}
 
 
-@pytest.mark.parametrize(("cord_mm", "verdict"), [(5.3, Verdict.FLAG), (4.4, Verdict.WITHHOLD)])
+@pytest.mark.parametrize(("cord_mm", "verdict"), [(5.0, Verdict.FLAG), (4.4, Verdict.WITHHOLD)])
 def test_planes_that_disagree_flag_area_and_ratio_and_planes_that_contradict_each_other_withhold_them(cord_mm, verdict):
     axial = axial_volume()
     thin = replace(SPINE, cord_mm=cord_mm, taper_mm=0)
