@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from torch import nn
 
 
@@ -43,6 +44,14 @@ def load(path: Path) -> dict[str, Any] | None:
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=False)
     torch.set_rng_state(state["torch_rng"])
     random.setstate(state["python_rng"])
+    return state
+
+
+def weights(path: Path) -> dict[str, torch.Tensor]:
+    """Return the weights to train on from: the average of a checkpoint, or a ``model.safetensors`` of ``models/``."""
+    if path.suffix == ".safetensors":
+        return {name: value.float() if value.is_floating_point() else value for name, value in load_file(path).items()}
+    state: dict[str, torch.Tensor] = torch.load(path, map_location="cpu", weights_only=False)["average"]
     return state
 
 

@@ -74,7 +74,7 @@ class Training:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         network = SpineNet(settings.backbone, settings.widths, len(settings.masks), settings.heat_maps)
         if run.init is not None:
-            network.load_state_dict(torch.load(run.init, map_location="cpu", weights_only=False)["average"])
+            network.load_state_dict(checkpoint.weights(run.init))
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(self._groups(), lr=settings.learning_rate)
         self.average = checkpoint.Average(self.network, settings.average_decay)

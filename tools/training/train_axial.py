@@ -40,7 +40,7 @@ def losses(masks: Tensor, _heat: Tensor | None, batch: Batch, device: torch.devi
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions.")
 @click.option("--threads", default=1)
-@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint whose averaged weights are trained further.")
+@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint or model.safetensors to train on from.")
 def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None) -> None:
     training = Training(SETTINGS, Run(pool, out, minutes, threads, init))
     slices = [one for name in SERIES for one in axial_samples(real / "axial", name)] if real else []
