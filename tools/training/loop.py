@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import click
 import numpy as np
 import torch
 from torch import Tensor
@@ -58,6 +59,22 @@ class Run:
     minutes: float
     threads: int = 1
     init: Path | None = None
+
+
+_OPTIONS = (
+    click.option("--pool", type=click.Path(path_type=Path), required=True),
+    click.option("--out", type=click.Path(path_type=Path), required=True),
+    click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions."),
+    click.option("--threads", default=1),
+    click.option("--init", type=click.Path(path_type=Path), help="Checkpoint or model.safetensors to train on from."),
+)
+
+
+def run_options(main: Callable[..., None]) -> Callable[..., None]:
+    """Give a training script the options that make up a :class:`Run`."""
+    for option in reversed(_OPTIONS):
+        main = option(main)
+    return main
 
 
 Losses = Callable[[Tensor, Tensor | None, Batch, torch.device], Sequence[Tensor]]

@@ -12,7 +12,7 @@ import click
 import torch
 from torch import Tensor
 
-from tools.training.loop import Run, Settings, Training
+from tools.training.loop import Run, Settings, Training, run_options
 from tools.training.losses import mask_loss
 from tools.training.real import axial_reformats, axial_samples
 from tools.training.stream import Batch
@@ -35,12 +35,8 @@ def losses(masks: Tensor, _heat: Tensor | None, batch: Batch, device: torch.devi
 
 
 @click.command()
-@click.option("--pool", type=click.Path(path_type=Path), required=True)
+@run_options
 @click.option("--real", type=click.Path(path_type=Path), help="Folder with axial and sagittal; without it, phantom only.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions.")
-@click.option("--threads", default=1)
-@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint or model.safetensors to train on from.")
 def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None) -> None:
     training = Training(SETTINGS, Run(pool, out, minutes, threads, init))
     slices = [one for name in SERIES for one in axial_samples(real / "axial", name)] if real else []

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from tools.training.loop import Run, Settings, Training
+from tools.training.loop import Run, Settings, Training, run_options
 from tools.training.losses import heat_loss, heat_targets, mask_loss
 from tools.training.real import Sample, load_subjects, mid_sagittal
 from tools.training.stream import Batch
@@ -41,12 +41,8 @@ def losses(masks: Tensor, heat: Tensor | None, batch: Batch, device: torch.devic
 
 
 @click.command()
-@click.option("--pool", type=click.Path(path_type=Path), required=True)
+@run_options
 @click.option("--real", type=click.Path(path_type=Path), help="Folder with the sagittal volumes; without it, phantom only.")
-@click.option("--out", type=click.Path(path_type=Path), required=True)
-@click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions.")
-@click.option("--threads", default=1)
-@click.option("--init", type=click.Path(path_type=Path), help="Checkpoint or model.safetensors to train on from.")
 def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None) -> None:
     training = Training(SETTINGS, Run(pool, out, minutes, threads, init))
     slices = load_subjects(real, SUBJECTS) if real else []
