@@ -10,7 +10,7 @@ from node.domain.anatomy import Structure
 from node.domain.errors import Finding, Reason, Severity
 from node.domain.geometry import LEFT, ImagePlane, PixelPoint, Points
 from node.domain.prediction import BORDER_PROBABILITY, Probabilities
-from node.measurement.sampling import FloatArray, antialiased, sample
+from node.measurement.sampling import FloatArray, sample
 
 # Grid on which an outline is looked for, before its points are moved onto the exact crossing.
 _GRID_MM = 0.2
@@ -72,7 +72,7 @@ def trace(probabilities: Probabilities, plane: ImagePlane, structure: Structure)
     left, top, width, height = (int(stats[largest, k]) for k in range(4))
     findings = (*_piece_findings(areas, structure), *_edge_findings((top, left, height, width), plane, structure))
     others = (labels != largest) & mask
-    return _outline(antialiased(np.where(others, 0, probabilities)), plane, (top, left, height, width), findings)
+    return _outline(np.where(others, 0, probabilities), plane, (top, left, height, width), findings)
 
 
 def _outline(

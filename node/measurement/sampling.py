@@ -1,14 +1,11 @@
 """Reading a probability map between its pixels, and smoothing along the cord."""
 
-import cv2
 import numpy as np
 import numpy.typing as npt
 
 from node.domain.geometry import Points
 
 FloatArray = npt.NDArray[np.float64]
-
-_BLUR_PIXELS = 0.6
 
 
 def sample(image: npt.NDArray[np.floating], pixels: Points) -> FloatArray:
@@ -23,15 +20,6 @@ def sample(image: npt.NDArray[np.floating], pixels: Points) -> FloatArray:
     upper = image[top, left] * (1 - across) + image[top, right] * across
     lower = image[bottom, left] * (1 - across) + image[bottom, right] * across
     return np.asarray(np.where(inside, upper * (1 - down) + lower * down, 0.0), dtype=np.float64)
-
-
-def antialiased(probabilities: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
-    """Return a probability map [row, column] blurred by a fraction of a pixel.
-
-    A border that falls from 1 to 0 within one pixel is read up to 0.09 pixels wrong between pixels; blurred, it is not,
-    and a straight border stays where it is.
-    """
-    return np.asarray(cv2.GaussianBlur(probabilities.astype(np.float32), (0, 0), _BLUR_PIXELS, borderType=cv2.BORDER_REPLICATE))
 
 
 def local_quadratic(positions_mm: FloatArray, values: FloatArray, half_width_mm: float) -> FloatArray:
