@@ -12,17 +12,17 @@ from dataclasses import replace
 from pathlib import Path
 
 from node import __version__
-from node.config import Config, InferenceConfig
+from node.config import Config, InferenceConfig, MeasurementConfig
 from node.domain.analysis import Analysis, SegmentedSeries
 from node.domain.errors import Declined, Finding, PermanentError, Severity
 from node.domain.image import Volume
 from node.domain.job import AnalysisOutcome, AnalysisStatus
 from node.domain.measurement import Measurements
-from node.domain.prediction import ModelIdentity
+from node.domain.prediction import Keypoints, ModelIdentity
 from node.domain.study import ReceivedStudy, SeriesRole, StudySelection
-from node.inference import ModelLibrary, load_library
+from node.inference import KeypointDetector, ModelLibrary, load_library
 from node.loading import load_volume
-from node.measurement import decisive_slice, measure_study
+from node.measurement import cervical_slice, decisive_slice, measure_study
 from node.reporting import Software, build_report, write_declined
 from node.selection import select_series
 
@@ -99,8 +99,8 @@ class Pipeline:
 
     def _analyse(self, study: ReceivedStudy) -> Analysis:
         selection = select_series(study, self._config.selection)
-        volumes, unloaded = _load(selection)
-        series_by_role, measurements = self._measure(volumes)
+        volumes, unloaded = load_volumes(selection)
+        series_by_role, measurements = examine(volumes, self._library, self._config.measurement)
         findings = tuple(dict.fromkeys((*selection.findings, *unloaded, *measurements.findings)))
         return Analysis(
             study_instance_uid=study.study_instance_uid,
@@ -110,23 +110,45 @@ class Pipeline:
             skipped=selection.skipped,
         )
 
-    def _measure(self, volumes: Mapping[SeriesRole, Volume]) -> tuple[dict[SeriesRole, SegmentedSeries], Measurements]:
-        segmenters = {
-            SeriesRole.SAGITTAL_T2: self._library.sagittal_segmenter,
-            SeriesRole.AXIAL_T2: self._library.axial_segmenter,
-        }
-        series = {role: SegmentedSeries(volume, segmenters[role].segment(volume)) for role, volume in volumes.items()}
-        sagittal = series[SeriesRole.SAGITTAL_T2]
-        slice_index = decisive_slice(sagittal.volume, sagittal.masks)
-        keypoints = self._library.keypoint_detector.detect(sagittal.volume, slice_index, sagittal.masks)
-        return series, measure_study(series, keypoints, self._config.measurement)
-
     def _study_fingerprint(self, selection: StudySelection) -> str:
         used = sorted(ref.sop_instance_uid for one in selection.series_by_role.values() for ref in one.series.instances)
         return hashlib.sha256("\n".join([self.fingerprint(), selection.study_instance_uid, *used]).encode()).hexdigest()
 
 
-def _load(selection: StudySelection) -> tuple[dict[SeriesRole, Volume], tuple[Finding, ...]]:
+def examine(
+    volumes: Mapping[SeriesRole, Volume], library: ModelLibrary, config: MeasurementConfig
+) -> tuple[dict[SeriesRole, SegmentedSeries], Measurements]:
+    """Return masks and measurements of loaded series: all that happens between loading and reporting.
+
+    Parameters
+    ----------
+    volumes
+        The sagittal series and, if there is one, the axial series.
+
+    Raises
+    ------
+    Declined
+        ``cord_not_found`` if no sagittal slice shows a cervical cord.
+    """
+    segmenters = {SeriesRole.SAGITTAL_T2: library.sagittal_segmenter, SeriesRole.AXIAL_T2: library.axial_segmenter}
+    series = {role: SegmentedSeries(volume, segmenters[role].segment(volume)) for role, volume in volumes.items()}
+    sagittal = series[SeriesRole.SAGITTAL_T2]
+    keypoints = _detect(sagittal, library.keypoint_detector)
+    return series, measure_study(series, keypoints, config)
+
+
+def _detect(sagittal: SegmentedSeries, detector: KeypointDetector) -> Keypoints:
+    """Return the corners on the slice that shows most of the cervical cord."""
+    volume, masks = sagittal.volume, sagittal.masks
+    first = detector.detect(volume, decisive_slice(volume, masks), masks)
+    index = cervical_slice(volume, masks, first)
+    if index == first.slice_index:
+        return first
+    second = detector.detect(volume, index, masks)
+    return second if len(second.by_landmark) >= len(first.by_landmark) else first
+
+
+def load_volumes(selection: StudySelection) -> tuple[dict[SeriesRole, Volume], tuple[Finding, ...]]:
     """Return the volumes by role; a study is measured without its axial series if that is not one regular stack."""
     volumes: dict[SeriesRole, Volume] = {}
     findings: list[Finding] = []

@@ -6,8 +6,7 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 
-from node.domain.geometry import ImagePlane, PixelPoint, Points
-from node.domain.measurement import Evidence
+from node.domain.geometry import ImagePlane, Points
 from node.domain.prediction import BORDER_PROBABILITY, Probabilities
 from node.measurement.sampling import FloatArray, local_quadratic, sample
 from node.measurement.wall import Layers
@@ -50,13 +49,10 @@ class Borders:
         offsets = np.array([self.anterior_mm[index], self.posterior_mm[index]])
         return np.asarray(self.layers.origins[index] + offsets[:, None] * self.layers.normals[index])
 
-    def line(self, index: int, plane: ImagePlane, slice_index: int, length_mm: float | None = None) -> Evidence:
-        """Return the line between the borders of one layer, about its middle made ``length_mm`` long if that is given."""
-        ends = self.points(index)
-        if length_mm is not None:
-            middle, half = ends.mean(axis=0), self.layers.normals[index] * length_mm / 2
-            ends = np.stack([middle - half, middle + half])
-        return Evidence(slice_index, tuple(PixelPoint(*map(float, point)) for point in plane.from_plane_mm(ends)))
+    def ends(self, index: int, length_mm: float) -> Points:
+        """Return the ends of a line of the given length about the middle of one layer, in in-plane mm, shape (2, 2)."""
+        middle, half = self.points(index).mean(axis=0), self.layers.normals[index] * length_mm / 2
+        return np.stack([middle - half, middle + half])
 
 
 def find_borders(

@@ -141,12 +141,12 @@ def cord_level_findings(cord: Borders, canal: Borders) -> dict[Level, tuple[Find
     return found
 
 
-def leaving_findings(cord_by_slice: Sequence[Borders], decisive: int) -> dict[Level, tuple[Finding, ...]]:
-    """Return by level a finding if another slice shows the cord much thicker: it runs out of the decisive slice there."""
+def leaving_findings(cord_by_slice: Sequence[Borders], measured: Borders) -> dict[Level, tuple[Finding, ...]]:
+    """Return by level a finding if some slice shows the cord much thicker than it was measured: it was not met in its middle."""
     found: dict[Level, tuple[Finding, ...]] = {}
     for level in LEVELS:
         means_mm = np.array([_mean_width_mm(one, level) for one in cord_by_slice])
-        here_mm, thickest_mm = means_mm[decisive], np.nanmax(means_mm, initial=0.0)
+        here_mm, thickest_mm = _mean_width_mm(measured, level), np.nanmax(means_mm, initial=0.0)
         if not np.isfinite(here_mm) or here_mm >= _LEAVING_FLAG * thickest_mm:
             continue
         severity = Severity.WITHHOLD if here_mm < _LEAVING_WITHHOLD * thickest_mm else Severity.FLAG

@@ -8,9 +8,10 @@ import numpy.typing as npt
 
 from node.domain.anatomy import LEVELS, Level, Structure
 from node.domain.errors import Finding, Reason, Severity
-from node.domain.geometry import ImagePlane
-from node.domain.measurement import CompressionRatio, Measurement, Quantity, ReferenceMethod
+from node.domain.geometry import ImagePlane, PixelPoint
+from node.domain.measurement import CompressionRatio, Evidence, Measurement, Quantity, ReferenceMethod
 from node.measurement.borders import Borders
+from node.measurement.following import SlicePath
 from node.measurement.formulas import compression_percent
 from node.measurement.judging import Subject, judge, withhold
 
@@ -24,10 +25,14 @@ _INNER: tuple[Level, ...] = LEVELS[1:-1]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StructureProfile:
-    """The borders of one structure on one slice, and what speaks against each level of it.
+    """The borders of one structure, and what speaks against each level of it.
 
     Parameters
     ----------
+    planes
+        Planes of all slices of the series.
+    path
+        On which slice each layer was read.
     findings_by_level
         What was found wrong on a level; a withholding finding takes the level out of every ratio.
     general
@@ -36,8 +41,8 @@ class StructureProfile:
 
     structure: Structure
     borders: Borders
-    plane: ImagePlane
-    slice_index: int
+    planes: Sequence[ImagePlane]
+    path: SlicePath
     findings_by_level: Mapping[Level, tuple[Finding, ...]]
     general: tuple[Finding, ...] = ()
 
@@ -66,8 +71,14 @@ class StructureProfile:
 
     def _diameter(self, subject: Subject, index: int, value: float) -> Measurement:
         assert subject.level is not None  # noqa: S101 - both callers name a level
-        line = self.borders.line(index, self.plane, self.slice_index, value)
-        return judge(subject, value, (line,), self.findings(subject.level))
+        return judge(subject, value, (self._line(index, value),), self.findings(subject.level))
+
+    def _line(self, index: int, length_mm: float) -> Evidence:
+        """Return the line of one layer, as long as the diameter that it stands for, on the slice on which it was read."""
+        slice_index = int(self.path.slices[index])
+        source, target = self.planes[self.path.decisive], self.planes[slice_index]
+        ends = target.to_pixels(source.to_patient(source.from_plane_mm(self.borders.ends(index, length_mm))))
+        return Evidence(slice_index, tuple(PixelPoint(*map(float, end)) for end in ends))
 
     def narrowest(self, levels: Sequence[Level]) -> int:
         """Return the layer with the smallest width among levels that are wholly measured."""

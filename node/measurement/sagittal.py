@@ -7,11 +7,12 @@ import numpy as np
 from node.config import MeasurementConfig
 from node.domain.anatomy import LEVELS, Landmark, Level, Structure
 from node.domain.errors import Declined, Finding, Reason
-from node.domain.geometry import ImagePlane, PixelPoint
+from node.domain.geometry import SUPERIOR, ImagePlane, PixelPoint
 from node.domain.image import Volume
 from node.domain.measurement import CompressionRatio, LevelDiameters, ReferenceMethod, SagittalMeasurements, Verdict
 from node.domain.prediction import Keypoint, Keypoints, Masks
 from node.measurement.borders import Borders, find_borders
+from node.measurement.following import SlicePath, follow_cord, followed
 from node.measurement.plausibility import (
     border_findings,
     component_findings,
@@ -45,8 +46,28 @@ def decisive_slice(volume: Volume, masks: Masks) -> int:
     return int(areas_mm2.argmax())
 
 
+def cervical_slice(volume: Volume, masks: Masks, keypoints: Keypoints) -> int:
+    """Return the index of the slice that shows the cord at its largest between the corners that were found.
+
+    The whole mask also holds brain stem and thoracic cord, which in a bent spine are largest on another slice than the neck.
+    """
+    plane = volume.planes[keypoints.slice_index]
+    superior = plane.direction_in_plane(SUPERIOR)
+    corners = [plane.to_plane_mm(one.point) @ superior for one in keypoints.by_landmark.values()]
+    if not corners:
+        return keypoints.slice_index
+    grid = np.stack(np.meshgrid(np.arange(plane.rows), np.arange(plane.columns), indexing="ij"), axis=-1)
+    height_mm = plane.to_plane_mm(grid) @ superior
+    cervical = (height_mm > min(corners)) & (height_mm < max(corners))
+    areas = (masks.binary(Structure.SPINAL_CORD) & cervical).sum(axis=(1, 2))
+    return int(areas.argmax()) if areas.any() else keypoints.slice_index
+
+
 def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config: MeasurementConfig) -> SagittalMeasurements:
     """Return everything that is measured on the sagittal series.
+
+    Widths are taken on the decisive slice; where the neck bends sideways, in each layer on the slice that shows the middle of
+    the cord there.
 
     Parameters
     ----------
@@ -63,10 +84,12 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
         _borders(volume, masks, index, _carried_over(sound, volume, decisive, index), config)
         for index in range(len(volume.planes))
     ]
-    cord, canal = slices[decisive][Structure.SPINAL_CORD], slices[decisive][Structure.SPINAL_CANAL]
-    leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], decisive)
+    path = follow_cord([one[Structure.SPINAL_CORD] for one in slices], volume.planes, decisive)
+    borders = {structure: followed([one[structure] for one in slices], path) for structure in Structure}
+    cord, canal = borders[Structure.SPINAL_CORD], borders[Structure.SPINAL_CANAL]
+    leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], cord)
     by_level = _merge(corner_findings, cord_level_findings(cord, canal), leaving)
-    profiles = _profiles(volume, masks, decisive, slices[decisive], by_level)
+    profiles = _profiles(volume, masks, borders, path, by_level)
     ratios = {
         (structure, method): compression(profile, method) for structure, profile in profiles.items() for method in ReferenceMethod
     }
@@ -98,16 +121,20 @@ def _borders(
 
 
 def _profiles(
-    volume: Volume, masks: Masks, index: int, borders: Mapping[Structure, Borders], by_level: Mapping[Level, tuple[Finding, ...]]
+    volume: Volume,
+    masks: Masks,
+    borders: Mapping[Structure, Borders],
+    path: SlicePath,
+    by_level: Mapping[Level, tuple[Finding, ...]],
 ) -> dict[Structure, StructureProfile]:
-    plane = volume.planes[index]
-    pieces = component_findings(masks.binary(Structure.SPINAL_CORD)[index], plane)
+    plane = volume.planes[path.decisive]
+    pieces = component_findings(masks.binary(Structure.SPINAL_CORD)[path.decisive], plane)
     return {
         structure: StructureProfile(
             structure,
             one,
-            plane,
-            index,
+            volume.planes,
+            path,
             by_level,
             (*(pieces if structure is Structure.SPINAL_CORD else ()), *border_findings(one, plane, structure)),
         )
@@ -131,7 +158,8 @@ def _worst_beside(
     for index, borders in enumerate(slices):
         if index == decisive:
             continue
-        for structure, profile in _profiles(volume, masks, index, borders, {}).items():
+        straight = SlicePath.straight(index, len(borders[Structure.SPINAL_CORD].layers.levels))
+        for structure, profile in _profiles(volume, masks, borders, straight, {}).items():
             ratio, chosen = compression(profile, ReferenceMethod.C3_C7), ratios[structure, ReferenceMethod.C3_C7]
             if _comparable(ratio, chosen) and _value(ratio) > _value(worst.get(structure, chosen)):
                 worst[structure] = ratio

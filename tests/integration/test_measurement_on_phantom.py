@@ -1,5 +1,7 @@
 """The measurement stage on curved, degenerated phantoms; the truth is computed by the phantom from its own shape."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -50,3 +52,22 @@ def test_a_phantom_is_measured_as_it_was_built(seed):
     assert decisive.ap.value == pytest.approx(truth.axial.ap_mm, abs=0.2)
     # The truth of the transverse diameter is itself a rectangle around 0.1 mm pixels.
     assert decisive.transverse.value == pytest.approx(truth.axial.transverse_mm, rel=0.02)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_a_neck_that_bends_sideways_is_not_taken_for_a_compressed_one(seed):
+    """The cord wanders by 6 mm between C3 and C7; read on one slice, MSCC came out 10 to 19 points too high."""
+    straight = draw_anatomy(np.random.default_rng(seed), sway=False)
+    anatomy = replace(straight, curve=replace(straight.curve, sway_mm=7.0))
+    landmarks = anatomy.truth().landmarks
+    centre = np.mean(list(landmarks.values()), axis=0) + np.array([0, 12, 0])
+    offsets = np.arange(-9, 10, 3.0)
+    planes = [stored_plane(centre + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.6, 0.6), (240, 140)) for x in offsets]
+    keypoints = replace(keypoints_of(landmarks, planes[3]), slice_index=3)
+    sagittal = measure_study({SeriesRole.SAGITTAL_T2: segmented(anatomy, planes, 3.0)}, keypoints, MeasurementConfig()).sagittal
+    truth = expected_values(anatomy, [], 3.0)
+    for structure, expected in ((Structure.SPINAL_CORD, truth.mscc), (Structure.SPINAL_CANAL, truth.mcc)):
+        ratio = sagittal.ratio(structure)
+        assert ratio.ratio.value == pytest.approx(expected.value_percent, abs=4)
+    slices = {one.cord_ap.evidence[0].slice_index for one in sagittal.levels}
+    assert len(slices) > 1
