@@ -10,11 +10,9 @@ from node.domain.anatomy import Structure
 from node.domain.errors import Finding, Reason, Severity
 from node.domain.geometry import LEFT, ImagePlane, PixelPoint, Points
 from node.domain.prediction import BORDER_PROBABILITY, Probabilities
-from node.measurement.sampling import FloatArray, sample
+from node.measurement.outline import Box, area_and_centroid, crossings, simplified
+from node.measurement.sampling import FloatArray
 
-# Grid on which an outline is looked for, before its points are moved onto the exact crossing.
-_GRID_MM = 0.2
-_MARGIN_PIXELS = 3
 _SMALLEST_MM2 = 8.0
 _NOISE_SHARE = 0.08
 _BROKEN_SHARE = 0.2
@@ -75,47 +73,12 @@ def trace(probabilities: Probabilities, plane: ImagePlane, structure: Structure)
     return _outline(np.where(others, 0, probabilities), plane, (top, left, height, width), findings)
 
 
-def _outline(
-    probabilities: npt.NDArray[np.floating], plane: ImagePlane, box: tuple[int, int, int, int], findings: tuple[Finding, ...]
-) -> Outline:
-    """Return the outer 0.5 crossing of a probability map [row, column] inside a box of pixels (top, left, height, width)."""
-    top, left, height, width = box
-    first = plane.to_plane_mm([top - _MARGIN_PIXELS, left - _MARGIN_PIXELS])
-    last = plane.to_plane_mm([top + height - 1 + _MARGIN_PIXELS, left + width - 1 + _MARGIN_PIXELS])
-    down, across = (np.arange(first[k], last[k] + _GRID_MM, _GRID_MM) for k in (0, 1))
-    grid = np.stack(np.meshgrid(down, across, indexing="ij"), axis=-1)
-    inside = sample(probabilities, plane.from_plane_mm(grid)) >= BORDER_PROBABILITY
-    contours, _ = cv2.findContours(inside.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
-    contour = max(contours, key=cv2.contourArea).reshape(-1, 2)[:, ::-1]
-    points = _on_crossing(first + contour * _GRID_MM, probabilities, plane)
-    area_mm2, centroid = _area_and_centroid(points)
+def _outline(probabilities: npt.NDArray[np.floating], plane: ImagePlane, box: Box, findings: tuple[Finding, ...]) -> Outline:
+    """Return the largest 0.5 crossing of a probability map [row, column] inside a box."""
+    points = crossings(probabilities, plane, box)[0]
+    area_mm2, centroid = area_and_centroid(points)
     hull = cv2.convexHull(points.astype(np.float32)).reshape(-1, 2).astype(np.float64)
-    simple = cv2.approxPolyDP(points.astype(np.float32), _OUTLINE_TOLERANCE_MM, closed=True).reshape(-1, 2).astype(np.float64)
-    return Outline(area_mm2, simple, hull, centroid, findings)
-
-
-def _on_crossing(points: Points, probabilities: npt.NDArray[np.floating], plane: ImagePlane) -> Points:
-    """Return points near an outline, in-plane mm, moved along the gradient onto the 0.5 crossing.
-
-    Without this the steps of the grid turn the minimum-area rectangle of a nearly round cord by 15 degrees and more.
-    """
-    axes = np.eye(2) * _GRID_MM / 2
-    for _ in range(3):
-        lack = BORDER_PROBABILITY - sample(probabilities, plane.from_plane_mm(points))
-        around = sample(probabilities, plane.from_plane_mm(points[:, None, None, :] + np.stack([axes, -axes], axis=1)))
-        gradient = (around[..., 0] - around[..., 1]) / _GRID_MM
-        steepness = (gradient**2).sum(axis=1, keepdims=True)
-        step = np.divide(lack[:, None] * gradient, steepness, out=np.zeros_like(points), where=steepness > 1e-6)
-        points = points + np.clip(step, -_GRID_MM, _GRID_MM)
-    return points
-
-
-def _area_and_centroid(points: Points) -> tuple[float, Points]:
-    """Return area and centroid of a closed polygon (the surveyor's formula)."""
-    following = np.roll(points, -1, axis=0)
-    cross = points[:, 0] * following[:, 1] - following[:, 0] * points[:, 1]
-    area = cross.sum() / 2
-    return abs(float(area)), np.asarray(((points + following) * cross[:, None]).sum(axis=0) / (6 * area))
+    return Outline(area_mm2, simplified(points, _OUTLINE_TOLERANCE_MM), hull, centroid, findings)
 
 
 def _piece_findings(areas: npt.NDArray[np.number], structure: Structure) -> tuple[Finding, ...]:

@@ -7,7 +7,15 @@ gives the same bytes. It never measures, never changes a value, never writes a w
 
 from node.reporting.build import build_report, write_declined
 from node.reporting.folder import read_report
-from node.reporting.measurements_json import measurements_schema
+from node.reporting.measurements_json import encode, measured_document, measurements_schema
 from node.reporting.provenance import Software
 
-__all__ = ["Software", "build_report", "measurements_schema", "read_report", "write_declined"]
+__all__ = [
+    "Software",
+    "build_report",
+    "encode",
+    "measured_document",
+    "measurements_schema",
+    "read_report",
+    "write_declined",
+]
