@@ -59,5 +59,6 @@ class KeypointDetector:
         stride = self._manifest.stride
         cells = np.array([peak.row, peak.column])
         point = grid.to_source(cells * stride + (stride - 1) / 2)
-        height = min(1.0, peak.height / self._manifest.peak_of_certainty)
-        return Keypoint(peak.landmark, PixelPoint(float(point[0]), float(point[1])), round(min(height, certainty), 4))
+        # right if the peak is in the right place and the vertebra has the right name
+        confidence = self._manifest.confidence_at(peak.height) * certainty
+        return Keypoint(peak.landmark, PixelPoint(float(point[0]), float(point[1])), round(confidence, 4))

@@ -1,12 +1,14 @@
 """Typed ``models/<name>/model.yaml``: what a model does, how its input is made, and which bytes it consists of."""
 
 from enum import StrEnum
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
+import numpy as np
 import pydantic
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator, model_validator
 
 from node.domain.anatomy import Structure
 from node.domain.errors import PermanentError, Reason
@@ -61,6 +63,27 @@ class FixedSizePlan(_Part):
 Plan = Annotated[FixedSpacingPlan | FixedSizePlan, Field(discriminator="kind")]
 
 
+class Calibration(_Part):
+    """How often a corner lies where it is said to be, by the height of its peak: a monotone polyline, level beyond its ends."""
+
+    heights: tuple[float, ...] = Field(min_length=2)
+    probabilities: tuple[float, ...] = Field(min_length=2)
+
+    @model_validator(mode="after")
+    def _monotone(self) -> Self:
+        if len(self.heights) != len(self.probabilities):
+            raise ValueError("heights and probabilities differ in number")
+        if any(b <= a for a, b in pairwise(self.heights)) or any(b < a for a, b in pairwise(self.probabilities)):
+            raise ValueError("heights must ascend and probabilities must not descend")
+        if not 0 <= self.probabilities[0] <= self.probabilities[-1] <= 1:
+            raise ValueError("probabilities lie between 0 and 1")
+        return self
+
+    def at(self, height: float) -> float:
+        """Return the probability that belongs to the height of a peak."""
+        return float(np.interp(height, self.heights, self.probabilities))
+
+
 class ModelManifest(_Part):
     """The whole of ``model.yaml``; ``channels`` name the output maps in their order."""
 
@@ -75,8 +98,10 @@ class ModelManifest(_Part):
     stride: int = Field(1, ge=1, description="Model pixels for one pixel of the output maps.")
     channels: tuple[str, ...] = Field(min_length=1)
     peak_of_certainty: float = Field(1.0, gt=0, le=1, description="Height of a heat-map peak that counts as confidence 1.")
+    calibration: Calibration | None = Field(None, description="Confidence of a corner by its peak, instead of peak_of_certainty.")
     licence: str
     training_data: str
+    training_people: tuple[str, ...] = Field((), description="Names of the real volumes that the weights have seen.")
 
     @field_validator("channels")
     @classmethod
@@ -90,6 +115,10 @@ class ModelManifest(_Part):
         if len(set(channels)) < len(channels):
             raise ValueError("a channel is named twice")
         return channels
+
+    def confidence_at(self, height: float) -> float:
+        """Return how sure a peak of this height is, 0..1."""
+        return self.calibration.at(height) if self.calibration is not None else min(1.0, height / self.peak_of_certainty)
 
     @property
     def identity(self) -> ModelIdentity:

@@ -24,6 +24,7 @@ from node.domain.prediction import Masks
 from node.measurement.axial import Diameters, Outline, cord_diameters, diameters_across, pixel_points, trace, transverse_direction
 from node.measurement.formulas import compression_ratio
 from node.measurement.judging import Subject, judge, with_findings, withhold
+from node.measurement.promise import promise_findings
 from node.measurement.ratios import RATIO_OF, combine
 from node.measurement.wall import Layers
 
@@ -39,10 +40,26 @@ CORD, CANAL = Structure.SPINAL_CORD, Structure.SPINAL_CANAL
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SagittalFrame:
-    """The layers of the decisive sagittal slice in patient space: what tells an axial slice its level."""
+    """The layers of the decisive sagittal slice in patient space: what tells an axial slice its level.
+
+    Parameters
+    ----------
+    planes, decisive
+        Planes of all sagittal slices, and which of them holds the layers.
+    """
 
     layers: Layers
-    plane: ImagePlane
+    planes: Sequence[ImagePlane]
+    decisive: int
+
+    @property
+    def plane(self) -> ImagePlane:
+        """The plane of the decisive slice."""
+        return self.planes[self.decisive]
+
+    def middle_of(self, evidence: Evidence) -> Points:
+        """Return the middle of a line on a sagittal slice, LPS mm, shape (3,)."""
+        return self.planes[evidence.slice_index].to_patient(np.mean(evidence.points, axis=0))
 
     def level_of(self, point: Points) -> Level | None:
         """Return the level of a patient point, shape (3,); None outside C3 to C7."""
@@ -73,7 +90,13 @@ def measure_axial(
     ]
     centroids = [_centroid(plane, one[CORD]) for plane, one in zip(volume.planes, outlines, strict=True)]
     slices = tuple(
-        _measure_slice(volume, index, outlines[index], _axis(centroids, index), _level(frame, centroids[index]))
+        _measure_slice(
+            volume.planes[index],
+            index,
+            outlines[index],
+            (_axis(centroids, index), _level(frame, centroids[index])),
+            _promised(masks, index, config),
+        )
         for index in range(len(volume.planes))
         if outlines[index][CORD] is not None
     )
@@ -99,22 +122,33 @@ def _axis(centroids: Sequence[Points | None], index: int) -> Points | None:
     return np.asarray(difference / np.linalg.norm(difference))
 
 
+def _promised(masks: Masks, index: int, config: MeasurementConfig) -> dict[Structure, tuple[Finding, ...]]:
+    """Return by structure what its probabilities on one slice say against its mask."""
+    return {one: promise_findings(one, maps[index], config) for one, maps in masks.probabilities.items()}
+
+
 def _measure_slice(
-    volume: Volume, index: int, outlines: Mapping[Structure, Outline | None], axis: Points | None, level: Level | None
+    plane: ImagePlane,
+    index: int,
+    outlines: Mapping[Structure, Outline | None],
+    place: tuple[Points | None, Level | None],
+    promised: Mapping[Structure, tuple[Finding, ...]],
 ) -> AxialSliceMeasurements:
-    plane = volume.planes[index]
+    """Return the measurements of one slice that shows a cord; ``place`` is the direction of the cord there, and the level."""
+    axis, level = place
     cord, canal = outlines[CORD], outlines[CANAL]
     assert cord is not None  # noqa: S101 - the caller takes slices with a cord only
     diameters = cord_diameters(cord, plane)
     contour = Evidence(index, pixel_points(cord.points, plane))
     ratio = compression_ratio(diameters.ap_mm, diameters.transverse_mm)
-    findings = (*cord.findings, *diameters.findings, *_oblique(plane, axis), *_cord_in_canal(cord, canal))
+    findings = (*cord.findings, *promised[CORD], *diameters.findings, *_oblique(plane, axis), *_cord_in_canal(cord, canal))
+    canal_findings = () if canal is None else (*canal.findings, *promised[CANAL])
     return AxialSliceMeasurements(
         slice_index=index,
         level=level,
         area=judge(Subject(Quantity.CROSS_SECTIONAL_AREA, CORD, level), cord.area_mm2, (contour,), findings),
         area_along_cord=_area_along_cord(
-            cord, plane, axis, Subject(Quantity.CROSS_SECTIONAL_AREA_ALONG_CORD, CORD, level), contour
+            cord, plane, axis, Subject(Quantity.CROSS_SECTIONAL_AREA_ALONG_CORD, CORD, level), (contour, promised[CORD])
         ),
         ap=judge(
             Subject(Quantity.AP_DIAMETER, CORD, level), diameters.ap_mm, (_line(diameters, plane, index, ap=True),), findings
@@ -126,8 +160,8 @@ def _measure_slice(
             findings,
         ),
         compression_ratio=judge(Subject(Quantity.CORD_COMPRESSION_RATIO, CORD, level), ratio, (contour,), findings),
-        canal_area=_canal_area(canal, plane, index, level),
-        canal_ap=_canal_ap(canal, diameters, plane, index, level),
+        canal_area=_canal_area(canal, plane, (index, level), canal_findings),
+        canal_ap=_canal_ap(canal, diameters, plane, (index, level), canal_findings),
     )
 
 
@@ -135,32 +169,41 @@ def _line(diameters: Diameters, plane: ImagePlane, index: int, *, ap: bool) -> E
     return Evidence(index, pixel_points(diameters.ap_line if ap else diameters.transverse_line, plane))
 
 
-def _canal_area(canal: Outline | None, plane: ImagePlane, index: int, level: Level | None) -> Measurement:
+def _canal_area(
+    canal: Outline | None, plane: ImagePlane, at: tuple[int, Level | None], findings: Sequence[Finding]
+) -> Measurement:
+    index, level = at
     subject = Subject(Quantity.CROSS_SECTIONAL_AREA, CANAL, level)
     if canal is None:
         return withhold(subject, (_canal_missing(),))
-    return judge(subject, canal.area_mm2, (Evidence(index, pixel_points(canal.points, plane)),), canal.findings)
+    return judge(subject, canal.area_mm2, (Evidence(index, pixel_points(canal.points, plane)),), findings)
 
 
-def _canal_ap(canal: Outline | None, cord: Diameters, plane: ImagePlane, index: int, level: Level | None) -> Measurement:
+def _canal_ap(
+    canal: Outline | None, cord: Diameters, plane: ImagePlane, at: tuple[int, Level | None], findings: Sequence[Finding]
+) -> Measurement:
+    index, level = at
     subject = Subject(Quantity.AP_DIAMETER, CANAL, level)
     if canal is None:
         return withhold(subject, (_canal_missing(),))
     # Canal and cord are measured along the same axis, or their ratios could not be compared.
     diameters = diameters_across(canal, transverse_direction(cord))
-    return judge(subject, diameters.ap_mm, (_line(diameters, plane, index, ap=True),), canal.findings)
+    return judge(subject, diameters.ap_mm, (_line(diameters, plane, index, ap=True),), findings)
 
 
 def _canal_missing() -> Finding:
     return Finding(Reason.CANAL_NOT_FOUND, Severity.WITHHOLD, "the spinal canal was not found on the axial slice")
 
 
-def _area_along_cord(cord: Outline, plane: ImagePlane, axis: Points | None, subject: Subject, contour: Evidence) -> Measurement:
-    """Return the area projected onto the plane perpendicular to the cord."""
+def _area_along_cord(
+    cord: Outline, plane: ImagePlane, axis: Points | None, subject: Subject, known: tuple[Evidence, tuple[Finding, ...]]
+) -> Measurement:
+    """Return the area projected onto the plane perpendicular to the cord; ``known`` is its contour and what speaks against it."""
+    contour, findings = known
     if axis is None:
         text = "the direction of the cord is unknown: no neighbouring axial slice shows it"
         return withhold(subject, (Finding(Reason.TOO_FEW_SLICES, Severity.WITHHOLD, text),))
-    return judge(subject, cord.area_mm2 * abs(float(plane.normal @ axis)), (contour,), cord.findings)
+    return judge(subject, cord.area_mm2 * abs(float(plane.normal @ axis)), (contour,), (*cord.findings, *findings))
 
 
 def _oblique(plane: ImagePlane, axis: Points | None) -> tuple[Finding, ...]:
@@ -194,7 +237,7 @@ def _decisive(
     if at_level is None or not at_level.evidence:
         text = "the level of greatest cord compression is unknown, so no axial slice can be chosen"
         return None, (Finding(Reason.LEVEL_MISSING, Severity.WITHHOLD, text),)
-    point = frame.plane.to_patient(np.mean(at_level.evidence[0].points, axis=0))
+    point = frame.middle_of(at_level.evidence[0])
     distances_mm = {one.slice_index: abs(float(volume.planes[one.slice_index].distance_mm(point))) for one in slices}
     covering = [one for one in slices if bool(volume.planes[one.slice_index].contains(point))]
     nearest = min(covering, key=lambda one: distances_mm[one.slice_index], default=None)

@@ -73,6 +73,9 @@ def find_borders(
         Borders of a structure that lies inside this one (the cord in the canal): the piece that holds its middle is
         taken; without it, the largest piece.
     """
+    if not layers.levels:
+        nothing = np.empty(0)
+        return Borders(layers, nothing, nothing, np.empty(0, dtype=np.int64), nothing)
     depths = np.arange(-_BEFORE_WALL_MM, _BEHIND_WALL_MM + _RAY_STEP_MM / 2, _RAY_STEP_MM)
     rays = layers.origins[:, None, :] + depths[None, :, None] * layers.normals[:, None, :]
     # Blurred across the border only: along the cord a blur would fill in a sharp narrowing.

@@ -43,7 +43,8 @@ def _axial(
         text = "the sagittal and the axial series do not share a frame of reference: no axial slice can be given a level"
         return measured, (Finding(Reason.FRAME_OF_REFERENCE_DIFFERS, Severity.WITHHOLD, text),)
     plane = sagittal_volume.planes[sagittal.slice_index]
-    frame = SagittalFrame(sagittal_layers(sagittal.keypoints, plane, config), plane)
+    layers = sagittal_layers(sagittal.keypoints, plane, config)
+    frame = SagittalFrame(layers, sagittal_volume.planes, sagittal.slice_index)
     measured = measure_axial(axial_series.volume, axial_series.masks, sagittal, frame, config)
     return measured, measured.findings
 

@@ -1,16 +1,19 @@
 """Measurements of the sagittal series: diameters by level, MSCC, MCC, and the worst slice beside the decisive one."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from node.config import MeasurementConfig
 from node.domain.anatomy import LEVELS, Landmark, Level, Structure
 from node.domain.errors import Declined, Finding, Reason
-from node.domain.geometry import SUPERIOR, ImagePlane, PixelPoint
+from node.domain.geometry import ImagePlane, PixelPoint
 from node.domain.image import Volume
 from node.domain.measurement import CompressionRatio, LevelDiameters, ReferenceMethod, SagittalMeasurements, Verdict
 from node.domain.prediction import Keypoint, Keypoints, Masks
+from node.measurement.band import cervical_band
 from node.measurement.borders import Borders, find_borders
 from node.measurement.following import SlicePath, follow_cord, followed
 from node.measurement.plausibility import (
@@ -20,6 +23,7 @@ from node.measurement.plausibility import (
     leaving_findings,
     sound_keypoints,
 )
+from node.measurement.promise import promise_findings
 from node.measurement.ratios import StructureProfile, compression
 from node.measurement.wall import Layers, cut_layers
 
@@ -28,6 +32,16 @@ _SMALLEST_CORD_MM2 = 160.0
 # A slice beside the decisive one is compared only where it still runs through the body of the cord: its own reference
 # diameters must reach this share of the decisive slice's, else partial volume is taken for compression.
 _PARASAGITTAL_SHARE = 0.75
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Series:
+    """What the profiles of a sagittal series are made from; ``band`` are the pixels of a slice beside C3 to C7."""
+
+    volume: Volume
+    masks: Masks
+    band: npt.NDArray[np.bool_]
+    config: MeasurementConfig
 
 
 def decisive_slice(volume: Volume, masks: Masks) -> int:
@@ -51,15 +65,8 @@ def cervical_slice(volume: Volume, masks: Masks, keypoints: Keypoints) -> int:
 
     The whole mask also holds brain stem and thoracic cord, which in a bent spine are largest on another slice than the neck.
     """
-    plane = volume.planes[keypoints.slice_index]
-    superior = plane.direction_in_plane(SUPERIOR)
-    corners = [plane.to_plane_mm(one.point) @ superior for one in keypoints.by_landmark.values()]
-    if not corners:
-        return keypoints.slice_index
-    grid = np.stack(np.meshgrid(np.arange(plane.rows), np.arange(plane.columns), indexing="ij"), axis=-1)
-    height_mm = plane.to_plane_mm(grid) @ superior
-    cervical = (height_mm > min(corners)) & (height_mm < max(corners))
-    areas = (masks.binary(Structure.SPINAL_CORD) & cervical).sum(axis=(1, 2))
+    band = cervical_band(volume.planes[keypoints.slice_index], keypoints.by_landmark)
+    areas = (masks.binary(Structure.SPINAL_CORD) & band).sum(axis=(1, 2))
     return int(areas.argmax()) if areas.any() else keypoints.slice_index
 
 
@@ -89,7 +96,8 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
     cord, canal = borders[Structure.SPINAL_CORD], borders[Structure.SPINAL_CANAL]
     leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], cord)
     by_level = _merge(corner_findings, cord_level_findings(cord, canal), leaving)
-    profiles = _profiles(volume, masks, borders, path, by_level)
+    series = _Series(volume, masks, cervical_band(volume.planes[decisive], keypoints.by_landmark), config)
+    profiles = _profiles(series, borders, path, by_level)
     ratios = {
         (structure, method): compression(profile, method) for structure, profile in profiles.items() for method in ReferenceMethod
     }
@@ -98,7 +106,7 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
         for level in LEVELS
         if cord.layers.of(level).size
     )
-    worst = _worst_beside(volume, masks, slices, decisive, ratios)
+    worst = _worst_beside(series, slices, decisive, ratios)
     findings = tuple(dict.fromkeys(f for found in by_level.values() for f in found))
     return SagittalMeasurements(decisive, keypoints, levels, ratios, worst, findings)
 
@@ -121,22 +129,23 @@ def _borders(
 
 
 def _profiles(
-    volume: Volume,
-    masks: Masks,
-    borders: Mapping[Structure, Borders],
-    path: SlicePath,
-    by_level: Mapping[Level, tuple[Finding, ...]],
+    series: _Series, borders: Mapping[Structure, Borders], path: SlicePath, by_level: Mapping[Level, tuple[Finding, ...]]
 ) -> dict[Structure, StructureProfile]:
-    plane = volume.planes[path.decisive]
-    pieces = component_findings(masks.binary(Structure.SPINAL_CORD)[path.decisive], plane)
+    plane = series.volume.planes[path.decisive]
+    pieces = component_findings(series.masks.binary(Structure.SPINAL_CORD)[path.decisive], plane)
+    maps = {structure: one[path.decisive][series.band] for structure, one in series.masks.probabilities.items()}
     return {
         structure: StructureProfile(
             structure,
             one,
-            volume.planes,
+            series.volume.planes,
             path,
             by_level,
-            (*(pieces if structure is Structure.SPINAL_CORD else ()), *border_findings(one, plane, structure)),
+            (
+                *(pieces if structure is Structure.SPINAL_CORD else ()),
+                *border_findings(one, plane, structure),
+                *promise_findings(structure, maps[structure], series.config),
+            ),
         )
         for structure, one in borders.items()
     }
@@ -147,8 +156,7 @@ def _merge(*parts: Mapping[Level, tuple[Finding, ...]]) -> dict[Level, tuple[Fin
 
 
 def _worst_beside(
-    volume: Volume,
-    masks: Masks,
+    series: _Series,
     slices: Sequence[Mapping[Structure, Borders]],
     decisive: int,
     ratios: Mapping[tuple[Structure, ReferenceMethod], CompressionRatio],
@@ -159,7 +167,7 @@ def _worst_beside(
         if index == decisive:
             continue
         straight = SlicePath.straight(index, len(borders[Structure.SPINAL_CORD].layers.levels))
-        for structure, profile in _profiles(volume, masks, borders, straight, {}).items():
+        for structure, profile in _profiles(series, borders, straight, {}).items():
             ratio, chosen = compression(profile, ReferenceMethod.C3_C7), ratios[structure, ReferenceMethod.C3_C7]
             if _comparable(ratio, chosen) and _value(ratio) > _value(worst.get(structure, chosen)):
                 worst[structure] = ratio

@@ -117,3 +117,31 @@ def test_weights_are_verified_without_being_loaded(models_dir):
     (models_dir / "corners" / "model.onnx").write_bytes(b"other")
     with pytest.raises(PermanentError, match="have SHA-256"):
         verify_manifest(models_dir / "corners")
+
+
+def test_the_confidence_of_a_peak_is_read_off_the_calibration(tmp_path):
+    curve = {"heights": [0.2, 0.6], "probabilities": [0.1, 0.9]}
+    folder = write_model(tmp_path, "m", "keypoints")
+    uncalibrated = load_manifest(folder)
+    fields = manifest_fields("m", "keypoints", calibration=curve, sha256=uncalibrated.sha256)
+    (folder / "model.yaml").write_text(yaml.safe_dump(fields), encoding="utf-8")
+    manifest = load_manifest(folder)
+    assert [manifest.confidence_at(height) for height in (0.0, 0.4, 0.8)] == pytest.approx([0.1, 0.5, 0.9])
+    assert uncalibrated.confidence_at(uncalibrated.peak_of_certainty / 2) == pytest.approx(0.5)
+
+
+@pytest.mark.parametrize(
+    "curve",
+    [
+        {"heights": [0.5, 0.2], "probabilities": [0.1, 0.9]},
+        {"heights": [0.2, 0.5], "probabilities": [0.9, 0.1]},
+        {"heights": [0.2, 0.5], "probabilities": [0.1, 1.2]},
+        {"heights": [0.2, 0.5, 0.7], "probabilities": [0.1, 0.2]},
+    ],
+)
+def test_a_calibration_that_is_no_rising_curve_is_refused(tmp_path, curve):
+    folder = tmp_path / "m"
+    folder.mkdir()
+    (folder / "model.yaml").write_text(yaml.safe_dump(manifest_fields("m", "keypoints", calibration=curve)), encoding="utf-8")
+    with pytest.raises(PermanentError, match="calibration"):
+        load_manifest(folder)

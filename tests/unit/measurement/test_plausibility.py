@@ -13,7 +13,7 @@ from node.domain.geometry import PixelPoint
 from node.domain.measurement import Measurement, Measurements, ReferenceMethod, StudyStatus, Verdict
 from node.domain.prediction import Keypoint, Keypoints, Masks
 from node.domain.study import SeriesRole
-from node.measurement import decisive_slice, measure_study
+from node.measurement import cervical_slice, decisive_slice, measure_study
 from tests.support.analytic_shapes import MODEL, StraightSpine, keypoints_of, masks_of, stored_plane, volume_of
 
 CONFIG = MeasurementConfig()
@@ -166,6 +166,30 @@ def test_an_uncertain_mask_is_flagged():
     assert Reason.MASK_CONFIDENCE_LOW in codes(ratio)
 
 
+@pytest.mark.parametrize(("cap", "verdict"), [(0.7, Verdict.FLAG), (0.6, Verdict.WITHHOLD)])
+def test_a_mask_that_promises_a_small_dice_is_doubted_in_both_planes(cap, verdict):
+    """Capped at 0.7, a mask promises a Dice of 2 x 0.7 / 1.7 = 0.82, at 0.6 one of 0.75."""
+
+    def doubt(cord):
+        np.minimum(cord, cap, out=cord)
+
+    assert measure(masks=edited(CORD, doubt)).sagittal.ratio(CORD).ratio.verdict is verdict
+    axial = axial_volume()
+    maps = {name: array.copy() for name, array in masks_of(axial, SPINE.in_cord, SPINE.in_canal).probabilities.items()}
+    doubt(maps[CORD])
+    decisive = measure(axial=axial, axial_masks=Masks(maps, MODEL)).axial.decisive
+    for one in (decisive.area, decisive.ap, decisive.compression_ratio):
+        assert one.verdict is verdict
+        assert Reason.MASK_CONFIDENCE_LOW in codes(one)
+    assert decisive.canal_area.verdict is Verdict.REPORT
+
+
+def test_a_study_without_a_sound_corner_is_withheld_not_broken():
+    measured = measure(Keypoints(0, {}, MODEL))
+    for structure in Structure:
+        assert withheld(measured.sagittal.ratio(structure).ratio, Reason.LEVEL_MISSING)
+
+
 def test_a_mask_at_the_image_edge_is_withheld():
     wide = replace(SPINE, canal_mm=60.0)
     volume = volume_of([stored_plane(MIDDLE, (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 60))])
@@ -279,6 +303,20 @@ def test_the_slice_with_the_most_cord_is_decisive():
         [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in (-9.0, 0.5, 9.5)]
     )
     assert decisive_slice(volume, masks_of(volume, SPINE.in_cord, SPINE.in_canal)) == 1
+
+
+def test_cord_above_and_below_the_corners_does_not_choose_the_slice():
+    """Two slices: one with more cord in all, one with more cord beside C3 to C7."""
+    volume = volume_of(
+        [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in (0.0, 3.0)]
+    )
+    cord = np.zeros(volume.voxels.shape, dtype=np.float16)
+    cord[0, :20, 20:90] = 1  # brain stem
+    cord[:, 60:100, 40:48] = 1
+    cord[1, 60:100, 48] = 1
+    masks = Masks({CORD: cord, CANAL: cord.copy()}, MODEL)
+    assert decisive_slice(volume, masks) == 0
+    assert cervical_slice(volume, masks, keypoints_of(SPINE.landmarks(), volume.planes[0])) == 1
 
 
 def test_eccentric_compression_is_found_beside_the_decisive_slice():
