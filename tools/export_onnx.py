@@ -18,8 +18,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from node.domain.anatomy import CORNERS, VERTEBRAE
-from tools.training.network import HeatMapModel, MaskModel, SpineNet
-from tools.training.pool import CENTRES
+from tools.training.network import Exported, build_network
+from tools.training.pool import AXIAL_MM, CENTRES, SAGITTAL_MM
 
 _OPSET = 18
 _LARGEST_ERROR = 5e-3
@@ -34,8 +34,8 @@ _TRAINING_DATA = {
     ),
 }
 _PLANS = {
-    "sagittal": {"kind": "fixed_spacing", "spacing_mm": 0.75, "multiple": 32, "maximum_rows": 352, "maximum_columns": 320},
-    "axial": {"kind": "fixed_spacing", "spacing_mm": 0.5, "multiple": 32, "maximum_rows": 320, "maximum_columns": 288},
+    "sagittal": {"kind": "fixed_spacing", "spacing_mm": SAGITTAL_MM, "multiple": 32, "maximum_rows": 448, "maximum_columns": 384},
+    "axial": {"kind": "fixed_spacing", "spacing_mm": AXIAL_MM, "multiple": 32, "maximum_rows": 320, "maximum_columns": 288},
 }
 
 
@@ -48,10 +48,9 @@ def main(source: Path, folder: Path, task: str, version: str) -> None:
     """Export the averaged weights of a checkpoint."""
     state = torch.load(source, map_location="cpu", weights_only=False)
     settings = state["settings"]
-    network = SpineNet(settings["backbone"], settings["widths"], len(settings["masks"]), settings["heat_maps"])
+    network = build_network(settings)
     network.load_state_dict(state["average"])
-    model: nn.Module = HeatMapModel(network) if task == "keypoints" else MaskModel(network)
-    model.eval()
+    model = Exported(network, 1 if task == "keypoints" else 0).eval()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"
     _export(model, path)
@@ -61,6 +60,7 @@ def main(source: Path, folder: Path, task: str, version: str) -> None:
     used = {name: value.half().contiguous() for name, value in network.state_dict().items() if value.dtype.is_floating_point}
     save_file(used, folder / "model.safetensors")
     manifest = _manifest(task, version, hashlib.sha256(path.read_bytes()).hexdigest(), folder.name)
+    manifest |= {"training_people": state["people"]}
     (folder / "model.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False, width=120), encoding="utf-8")
     print(f"{folder.name}: step {state['step']}, {path.stat().st_size / 1e6:.1f} MB, torch - ORT at most {difference:.1e}")
 

@@ -55,6 +55,13 @@ def weights(path: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def people(path: Path | None) -> set[str]:
+    """Return the names of the real people that a checkpoint has seen; none for a ``model.safetensors``, which does not say."""
+    if path is None or not path.exists() or path.suffix == ".safetensors":
+        return set()
+    return set(torch.load(path, map_location="cpu", weights_only=False)["people"])
+
+
 def resume(
     state: dict[str, Any] | None, network: nn.Module, optimizer: torch.optim.Optimizer, average: Average
 ) -> tuple[int, float]:

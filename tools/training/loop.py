@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 from tools.training import checkpoint
-from tools.training.network import SpineNet
-from tools.training.real import Sample
+from tools.training.network import build_network
+from tools.training.real import RealSlices, Sample
 from tools.training.stream import Augmentation, Batch, PhantomPool, draw_batch
+from tools.training.validation import validation_dice
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +27,8 @@ class Settings:
         Used when training goes on from other weights; real slices then join at once.
     real_from, real_share
         Share of the time after which real slices join, and their share of a batch from then on.
-    real_people
-        Names of the real volumes that are trained on; all others are held out.
+    people
+        Names of the real volumes; those that a run holds out are not trained on.
     """
 
     shape: tuple[int, int]
@@ -36,8 +37,9 @@ class Settings:
     warm_up_steps: int
     zoom: float
     real_share: float
-    real_people: tuple[str, ...]
+    people: tuple[str, ...]
     heat_maps: int = 0
+    architecture: str = "unet"
     backbone: str = "resnet18"
     widths: tuple[int, ...] = (96, 64, 48, 32, 16)
     masks: tuple[str, ...] = ("spinal_cord", "spinal_canal")
@@ -59,14 +61,21 @@ class Run:
     minutes: float
     threads: int = 1
     init: Path | None = None
+    hold_out: tuple[str, ...] = ()
+    annotated: Path | None = None
+    architecture: str = "unet"
 
 
+ARCHITECTURES = ("unet", "upernet-swin", "hrnet")
 _OPTIONS = (
     click.option("--pool", type=click.Path(path_type=Path), required=True),
     click.option("--out", type=click.Path(path_type=Path), required=True),
     click.option("--minutes", type=float, required=True, help="Time of the whole training, over all its sessions."),
     click.option("--threads", default=1),
+    click.option("--architecture", type=click.Choice(ARCHITECTURES), default="unet", show_default=True),
     click.option("--init", type=click.Path(path_type=Path), help="Checkpoint or model.safetensors to train on from."),
+    click.option("--annotated", type=click.Path(exists=True, path_type=Path), help="Corrected labelme files: DIR/PERSON/..."),
+    click.option("--hold-out", multiple=True, help="A person to keep out of the training and to validate on; may be repeated."),
 )
 
 
@@ -77,8 +86,8 @@ def run_options(main: Callable[..., None]) -> Callable[..., None]:
     return main
 
 
-Losses = Callable[[Tensor, Tensor | None, Batch, torch.device], Sequence[Tensor]]
-"""Terms of the loss, of mask and heat-map logits (None without heat maps) and the batch that they answer."""
+Losses = Callable[[Tensor | None, Tensor | None, Batch, torch.device], Sequence[Tensor]]
+"""Terms of the loss, of mask and heat-map logits (None for what the network does not do) and the batch that they answer."""
 
 
 class Training:
@@ -87,15 +96,17 @@ class Training:
     def __init__(self, settings: Settings, run: Run) -> None:
         torch.set_num_threads(run.threads)
         torch.manual_seed(settings.seed)
-        self.settings, self.run = settings, run
+        self.settings = settings = replace(settings, architecture=run.architecture)
+        self.run = run
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        network = SpineNet(settings.backbone, settings.widths, len(settings.masks), settings.heat_maps)
+        network = build_network(asdict(settings))
         if run.init is not None:
             network.load_state_dict(checkpoint.weights(run.init))
         self.network = network.to(self.device, memory_format=torch.channels_last)
         self.optimizer = torch.optim.AdamW(self._groups(), lr=settings.learning_rate)
         self.average = checkpoint.Average(self.network, settings.average_decay)
         state = checkpoint.load(run.out / "last.pt")
+        self.people = checkpoint.people(run.init) | checkpoint.people(run.out / "last.pt")
         self.rng = checkpoint.generator_from(state, settings.seed)
         self.step, spent_s = checkpoint.resume(state, self.network, self.optimizer, self.average)
         self._began = time.monotonic() - spent_s
@@ -111,8 +122,9 @@ class Training:
         """Share of the time that is spent."""
         return (time.monotonic() - self._began) / (60 * self.run.minutes)
 
-    def fit(self, real: Callable[[np.random.Generator], Sample] | None, losses: Losses) -> None:
-        """Train until the time is spent, from phantoms and, if given, real slices; save as often as the settings say."""
+    def fit(self, real: RealSlices, losses: Losses) -> None:
+        """Train until the time is spent, from phantoms and, if there are any, real slices; save as often as the settings say."""
+        self.people |= real.people
         phantom = PhantomPool(self.run.pool)
         how = Augmentation(self.settings.shape, self.settings.spacing_mm, zoom=self.settings.zoom)
         running, saved = np.zeros(0), time.monotonic()
@@ -121,17 +133,26 @@ class Training:
             terms = self._learn(draw_batch(samples, how, self.rng), losses)
             running = terms if running.size == 0 else 0.97 * running + 0.03 * terms
             if time.monotonic() - saved > self.settings.save_every_s:
-                shown = " ".join(f"{term:.4f}" for term in running)
-                print(f"{self.step} {self.progress:.3f} losses {shown} pool {len(phantom)}", flush=True)
+                self._report(running, how, real.held_out)
                 self._save()
                 phantom.refresh()
                 saved = time.monotonic()
+        self._report(running, how, real.held_out)
         self._save()
 
-    def _choose(self, phantom: PhantomPool, real: Callable[[np.random.Generator], Sample] | None) -> Sample:
+    def _report(self, running: np.ndarray, how: Augmentation, held_out: Sequence[Sample]) -> None:
+        """Print and append to ``progress.csv``: step, share of the time, losses, Dice of cord and canal on held-out slices."""
+        figures = [*running, *validation_dice(self.network, self.average.state, held_out, how)]
+        shown = " ".join(f"{figure:.4f}" for figure in figures)
+        print(f"{self.step} {self.progress:.3f} {shown}", flush=True)
+        self.run.out.mkdir(parents=True, exist_ok=True)
+        with (self.run.out / "progress.csv").open("a", encoding="utf-8") as file:
+            file.write(",".join([str(self.step), f"{self.progress:.5f}", *(f"{figure:.5f}" for figure in figures)]) + "\n")
+
+    def _choose(self, phantom: PhantomPool, real: RealSlices) -> Sample:
         has_joined = self.run.init is not None or self.progress > self.settings.real_from
-        if real is not None and has_joined and self.rng.random() < self.settings.real_share:
-            return real(self.rng)
+        if real.trained and has_joined and self.rng.random() < self.settings.real_share:
+            return real.choose(self.rng)
         return phantom.sample(int(self.rng.integers(len(phantom))))
 
     def _learn(self, batch: Batch, losses: Losses) -> np.ndarray:
@@ -139,8 +160,8 @@ class Training:
             group["lr"] = self._learning_rate()
         images = torch.from_numpy(batch.images).to(self.device, memory_format=torch.channels_last)
         with torch.autocast(self.device.type, dtype=torch.bfloat16):
-            masks, heat = self.network(images)
-        terms = losses(masks.float(), None if heat is None else heat.float(), batch, self.device)
+            masks, heat = (None if one is None else one.float() for one in self.network(images))
+        terms = losses(masks, heat, batch, self.device)
         self.optimizer.zero_grad(set_to_none=True)
         torch.stack(list(terms)).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -159,6 +180,7 @@ class Training:
         checkpoint.save(
             self.run.out / "last.pt",
             settings=asdict(self.settings),
+            people=sorted(self.people),
             network=self.network.state_dict(),
             average=self.average.state,
             optimizer=self.optimizer.state_dict(),

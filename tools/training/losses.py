@@ -1,10 +1,14 @@
 """Losses that count only where the reference is known."""
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the library's users know
 from torch import Tensor
 
 _BORDER_WEIGHT = 3.0
+# Pixels that are added to a true width before errors are divided by it: a narrow place counts more, an empty row is not infinite.
+_WIDTH_FLOOR = 3.0
 
 
 def mask_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
@@ -21,6 +25,21 @@ def mask_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     overlap = 2 * (probability * target).sum((0, 2, 3)) + 1
     total = (probability**2).sum((0, 2, 3)) + (target**2).sum((0, 2, 3)) + 1
     return 4 * entropy + (1 - overlap / total).mean()
+
+
+def width_loss(logits: Tensor, targets: Tensor, weights: Tensor, axes: Sequence[int]) -> Tensor:
+    """Return the mean relative error of the widths along ``axes`` (-1: by row, -2: by column); tensors (n, c, h, w).
+
+    The product measures millimetres: a border that is off by half a pixel costs little Dice and 14 % of a narrow cord. Only
+    lines that are known from end to end and that hold some of the structure count.
+    """
+    probability, errors = torch.sigmoid(logits), []
+    for axis in axes:
+        found, true = probability.sum(axis), targets.sum(axis)
+        counted = (weights.amin(axis) > 0) & (true > 1)
+        relative = torch.abs(found - true) / (true + _WIDTH_FLOOR)
+        errors.append((relative * counted).sum() / counted.sum().clamp(min=1))
+    return torch.stack(errors).mean()
 
 
 def heat_targets(points: Tensor, shape: tuple[int, int], stride: int, sigma: float) -> tuple[Tensor, Tensor]:

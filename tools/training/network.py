@@ -1,7 +1,13 @@
-"""The networks: a residual encoder with a slim decoder; heat maps leave at half resolution, masks at full resolution."""
+"""The networks, each of which returns mask logits and heat-map logits (None for what it does not do).
 
-from collections.abc import Sequence
+``unet`` is a residual encoder with a slim decoder for both tasks. ``upernet-swin`` (masks) and ``hrnet`` (heat maps) are those of
+the published study (Ma et al., Radiologic Practice 2024;39(11):1514-1520).
+"""
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import segmentation_models_pytorch as smp
 import timm
 import torch
 import torch.nn.functional as F  # noqa: N812 - the name that the library's users know
@@ -55,35 +61,80 @@ class SpineNet(nn.Module):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return mask logits (full resolution) and heat-map logits (half resolution)."""
         x = self.half_resolution(image)
-        return self.masks(x, image), None if self.heat_head is None else self.heat_head(x)
-
-    def masks(self, x: Tensor, image: Tensor) -> Tensor:
-        """Return mask logits of features at half resolution."""
         full = F.interpolate(x, size=image.shape[-2:], mode="bilinear", align_corners=False)
-        return self.mask_head(self.fine(torch.cat([full, image], dim=1)))
+        masks = self.mask_head(self.fine(torch.cat([full, image], dim=1)))
+        return masks, None if self.heat_head is None else self.heat_head(x)
 
 
-class MaskModel(nn.Module):
-    """Only the masks of a network, as probabilities: what is exported."""
+class SwinUperNet(nn.Module):
+    """Masks by a UperNet on a Swin Transformer (tiny), as logits at full resolution."""
 
-    def __init__(self, network: SpineNet) -> None:
+    def __init__(self, masks: int, decoder_channels: int = 64) -> None:
         super().__init__()
-        self.network = network
+        self.network = smp.UPerNet(
+            encoder_name="tu-swin_tiny_patch4_window7_224",
+            encoder_weights=None,
+            in_channels=1,
+            classes=masks,
+            decoder_channels=decoder_channels,
+            strict_img_size=False,
+        )
+
+    def forward(self, image: Tensor) -> tuple[Tensor, None]:
+        """Return mask logits and None."""
+        return self.network(image), None
+
+
+class HighResolutionNet(nn.Module):
+    """Heat maps by an HRNet-W18 (small), as logits at half resolution."""
+
+    def __init__(self, heat_maps: int) -> None:
+        super().__init__()
+        self.encoder = timm.create_model("hrnet_w18_small", pretrained=False, features_only=True, in_chans=1)
+        channels = self.encoder.feature_info.channels()
+        self.head = nn.Sequential(Block(sum(channels), 64), nn.Conv2d(64, heat_maps, 1))
+        nn.init.constant_(self.head[1].bias, -4.0)
+
+    def forward(self, image: Tensor) -> tuple[None, Tensor]:
+        """Return None and heat-map logits."""
+        features = self.encoder(image)
+        size = features[0].shape[-2:]
+        same = [F.interpolate(one, size=size, mode="bilinear", align_corners=False) for one in features]
+        return None, self.head(torch.cat(same, dim=1))
+
+
+def build_network(settings: Mapping[str, Any]) -> nn.Module:
+    """Return the untrained network that the settings of a training ask for."""
+    masks, heat_maps = len(settings["masks"]), settings["heat_maps"]
+    if settings["architecture"] == "upernet-swin":
+        return SwinUperNet(masks)
+    if settings["architecture"] == "hrnet":
+        return HighResolutionNet(heat_maps)
+    return SpineNet(settings["backbone"], settings["widths"], masks, heat_maps)
+
+
+class Exported(nn.Module):
+    """One output of a network, as probabilities: what is exported.
+
+    Parameters
+    ----------
+    output
+        0 for masks, 1 for heat maps.
+    """
+
+    def __init__(self, network: nn.Module, output: int) -> None:
+        super().__init__()
+        self.network, self.output = network, output
 
     def forward(self, image: Tensor) -> Tensor:
-        """Return masks 0..1 at full resolution."""
-        return torch.sigmoid(self.network.masks(self.network.half_resolution(image), image))
+        """Return probabilities 0..1.
 
-
-class HeatMapModel(nn.Module):
-    """Only the heat maps of a network, as probabilities: what is exported."""
-
-    def __init__(self, network: SpineNet) -> None:
-        super().__init__()
-        if network.heat_head is None:
-            raise ValueError("the network was trained without heat maps")
-        self.network, self.head = network, network.heat_head
-
-    def forward(self, image: Tensor) -> Tensor:
-        """Return heat maps 0..1 at half resolution."""
-        return torch.sigmoid(self.head(self.network.half_resolution(image)))
+        Raises
+        ------
+        ValueError
+            If the network has no such output.
+        """
+        logits = self.network(image)[self.output]
+        if logits is None:
+            raise ValueError(f"the network has no output for {('masks', 'heat maps')[self.output]}")
+        return torch.sigmoid(logits)

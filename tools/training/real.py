@@ -20,6 +20,7 @@ Array = npt.NDArray[np.float32]
 
 # The order of the corners in the annotation, in the order of node.domain.anatomy.CORNERS.
 _CORNERS = ("AS", "AI", "PS", "PI")
+_FAVOURED_SHARE = 0.5
 _POLYGON_SHIFT = 4  # binary digits after the point in OpenCV's polygon coordinates
 
 
@@ -141,3 +142,43 @@ def _axial(pixels: Array, cord: Array, zooms: tuple[float, float, float], subjec
     cover = _resized(cord.astype(np.float32)[::-1, ::-1].T.copy(), in_plane, AXIAL_MM)
     known = np.ones_like(image) if cover.any() else np.zeros_like(image)
     return Sample(image, cover, np.zeros_like(image), known, np.zeros_like(image), np.zeros((0, 2), np.float32), subject)
+
+
+def person_of(name: str) -> str:
+    """Return who was imaged: two sessions of one person are one person."""
+    return name.partition("Ses")[0]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RealSlices:
+    """Real slices to train on and those of the people held out; of the ``favoured`` ones, half of what is chosen is taken."""
+
+    trained: Sequence[Sample]
+    held_out: Sequence[Sample]
+    favoured: Sequence[Sample] = ()
+
+    @property
+    def people(self) -> frozenset[str]:
+        """Names of the people who are trained on."""
+        return frozenset(person_of(one.subject) for one in self.trained)
+
+    def choose(self, rng: np.random.Generator) -> Sample:
+        """Return a slice to train on."""
+        among = self.favoured if self.favoured and rng.random() < _FAVOURED_SHARE else self.trained
+        return among[int(rng.integers(len(among)))]
+
+
+def divide(samples: Sequence[Sample], hold_out: Sequence[str]) -> RealSlices:
+    """Return the slices divided by person; nobody is both trained on and held out.
+
+    Raises
+    ------
+    ValueError
+        If nobody of that name is among the slices.
+    """
+    people = {person_of(one.subject) for one in samples}
+    kept_out = {person_of(name) for name in hold_out}
+    if samples and kept_out - people:
+        raise ValueError(f"nobody is called {', '.join(sorted(kept_out - people))}; there are: {', '.join(sorted(people))}")
+    trained = [one for one in samples if person_of(one.subject) not in kept_out]
+    return RealSlices(trained, [one for one in samples if person_of(one.subject) in kept_out])

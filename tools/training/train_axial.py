@@ -7,42 +7,51 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 import torch
 from torch import Tensor
 
+from node.domain.study import SeriesRole
+from tools.training.annotated import annotated_samples
 from tools.training.loop import Run, Settings, Training, run_options
-from tools.training.losses import mask_loss
-from tools.training.real import axial_reformats, axial_samples
+from tools.training.losses import mask_loss, width_loss
+from tools.training.pool import AXIAL_MM
+from tools.training.real import axial_reformats, axial_samples, divide
 from tools.training.stream import Batch
 
-SERIES = ("gm_9584", "gm_9709Ses1", "gm_9709Ses2", "errsm_18")  # gm_9604 is held out
-REFORMATS = ("errsm_11", "errsm_18")  # errsm_21 is held out
+SERIES = ("gm_9584", "gm_9604", "gm_9709Ses1", "gm_9709Ses2", "errsm_18")
+REFORMATS = ("errsm_11", "errsm_18", "errsm_21")
 SETTINGS = Settings(
     shape=(192, 192),
-    spacing_mm=0.5,
+    spacing_mm=AXIAL_MM,
     batch=10,
     warm_up_steps=40,
     zoom=0.2,
     real_share=0.5,
-    real_people=SERIES + REFORMATS,
+    people=tuple(dict.fromkeys(SERIES + REFORMATS)),
 )
+WIDTH_WEIGHT = 0.5
 
 
-def losses(masks: Tensor, _heat: Tensor | None, batch: Batch, device: torch.device) -> Sequence[Tensor]:
-    return (mask_loss(masks, torch.from_numpy(batch.targets).to(device), torch.from_numpy(batch.weights).to(device)),)
+def losses(masks: Tensor | None, _heat: Tensor | None, batch: Batch, device: torch.device) -> Sequence[Tensor]:
+    assert masks is not None  # noqa: S101 - refused on the command line
+    targets, weights = (torch.from_numpy(one).to(device) for one in (batch.targets, batch.weights))
+    return mask_loss(masks, targets, weights), WIDTH_WEIGHT * width_loss(masks, targets, weights, (-1, -2))
 
 
 @click.command()
 @run_options
 @click.option("--real", type=click.Path(path_type=Path), help="Folder with axial and sagittal; without it, phantom only.")
-def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None) -> None:
-    training = Training(SETTINGS, Run(pool, out, minutes, threads, init))
+def main(real: Path | None, **values: Any) -> None:  # noqa: ANN401 - the options of Run
+    if values["architecture"] == "hrnet":
+        raise click.UsageError("hrnet has no masks; use unet or upernet-swin")
+    training = Training(SETTINGS, Run(**values))
     slices = [one for name in SERIES for one in axial_samples(real / "axial", name)] if real else []
     slices += [one for name in REFORMATS for one in axial_reformats(real / "sagittal", name)] if real else []
-    slices = [one for one in slices if one.cord.any()]
-    training.fit((lambda rng: slices[int(rng.integers(len(slices)))]) if slices else None, losses)
+    slices += annotated_samples(training.run.annotated, SeriesRole.AXIAL_T2) if training.run.annotated else []
+    training.fit(divide([one for one in slices if one.cord.any()], training.run.hold_out), losses)
 
 
 if __name__ == "__main__":

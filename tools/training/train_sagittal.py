@@ -6,53 +6,56 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import click
-import numpy as np
 import torch
 from torch import Tensor
 
+from node.domain.study import SeriesRole
+from tools.training.annotated import annotated_samples
 from tools.training.loop import Run, Settings, Training, run_options
-from tools.training.losses import heat_loss, heat_targets, mask_loss
-from tools.training.real import Sample, load_subjects, mid_sagittal
+from tools.training.losses import heat_loss, heat_targets, mask_loss, width_loss
+from tools.training.pool import SAGITTAL_MM
+from tools.training.real import divide, load_subjects, mid_sagittal
 from tools.training.stream import Batch
 
-SUBJECTS = ("errsm_11", "errsm_18", "errsm_20")  # errsm_21 is held out
+SUBJECTS = ("errsm_11", "errsm_18", "errsm_20", "errsm_21")
 SETTINGS = Settings(
     shape=(256, 192),
-    spacing_mm=0.75,
+    spacing_mm=SAGITTAL_MM,
     batch=8,
     warm_up_steps=60,
     zoom=0.15,
     real_share=0.4,
-    real_people=SUBJECTS,
+    people=SUBJECTS,
     heat_maps=28,
 )
-REAL_MIDDLE_SHARE = 0.5  # share of the real slices that are mid-sagittal, with canal and corners
-HEAT_STRIDE, SIGMA_CELLS, PEAK_WEIGHT, HEAT_WEIGHT = 2, 1.5, 60.0, 20.0
+HEAT_STRIDE, SIGMA_CELLS, PEAK_WEIGHT, HEAT_WEIGHT, WIDTH_WEIGHT = 2, 1.5, 60.0, 20.0, 0.5
 
 
-def losses(masks: Tensor, heat: Tensor | None, batch: Batch, device: torch.device) -> Sequence[Tensor]:
-    assert heat is not None  # noqa: S101 - SETTINGS asks for heat maps
+def losses(masks: Tensor | None, heat: Tensor | None, batch: Batch, device: torch.device) -> Sequence[Tensor]:
     targets, weights, points = (torch.from_numpy(one).to(device) for one in (batch.targets, batch.weights, batch.points))
-    maps, known = heat_targets(points, SETTINGS.shape, HEAT_STRIDE, SIGMA_CELLS)
-    return mask_loss(masks, targets, weights), HEAT_WEIGHT * heat_loss(heat, maps, known, PEAK_WEIGHT)
+    terms: list[Tensor] = []
+    if masks is not None:
+        terms += [mask_loss(masks, targets, weights), WIDTH_WEIGHT * width_loss(masks, targets, weights, (-1,))]
+    if heat is not None:
+        maps, known = heat_targets(points, SETTINGS.shape, HEAT_STRIDE, SIGMA_CELLS)
+        terms.append(HEAT_WEIGHT * heat_loss(heat, maps, known, PEAK_WEIGHT))
+    return terms
 
 
 @click.command()
 @run_options
 @click.option("--real", type=click.Path(path_type=Path), help="Folder with the sagittal volumes; without it, phantom only.")
-def main(pool: Path, real: Path | None, out: Path, minutes: float, threads: int, init: Path | None) -> None:
-    training = Training(SETTINGS, Run(pool, out, minutes, threads, init))
+def main(real: Path | None, **values: Any) -> None:  # noqa: ANN401 - the options of Run
+    training = Training(SETTINGS, Run(**values))
     slices = load_subjects(real, SUBJECTS) if real else []
-    middles = mid_sagittal(slices)
-
-    def choose(rng: np.random.Generator) -> Sample:
-        among = middles if rng.random() < REAL_MIDDLE_SHARE else slices
-        return among[int(rng.integers(len(among)))]
-
-    training.fit(choose if slices else None, losses)
+    slices += annotated_samples(training.run.annotated, SeriesRole.SAGITTAL_T2) if training.run.annotated else []
+    real_slices = divide(slices, training.run.hold_out)
+    training.fit(replace(real_slices, favoured=mid_sagittal(real_slices.trained)), losses)
 
 
 if __name__ == "__main__":
