@@ -1,10 +1,13 @@
 """Synthetic cervical spines of known shape, drawn at random (pure)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
+from tools.phantom.disease import Chances, draw_cord_spots, draw_disease, with_changed_bodies
+from tools.phantom.pathology import Dent, Pathology, TubePlan
 from tools.phantom.shape import NAMES, Anatomy, Bodies, Surroundings, Truth, Tubes
 from tools.phantom.spine import SpineCurve
 
@@ -13,6 +16,7 @@ __all__ = ["Anatomy", "Truth", "draw_anatomy"]
 Floats = npt.NDArray[np.float64]
 
 _START_MM, _END_MM = -110.0, 175.0
+_ALONG = np.arange(_START_MM, _END_MM + 0.25, 0.5)
 # Adult means in mm, C2 to T4, rounded from textbook morphometry.
 _HEIGHT = np.array([17.0, 14.0, 13.6, 13.2, 13.2, 14.6, 16.4, 17.6, 18.2, 18.8])
 _DISC = np.array([5.0, 5.2, 5.4, 5.6, 5.8, 5.4, 4.8, 4.6, 4.6, 4.6])
@@ -28,18 +32,14 @@ _CORD_WIDTH = np.array([12.0, 11.5, 11.6, 12.4, 13.3, 13.8, 13.4, 12.2, 10.8, 9.
 _CORD_PLACE = np.array([0.35, 0.55, 0.6, 0.55, 0.5, 0.45, 0.42, 0.38, 0.3, 0.2, 0.15])
 
 
-@dataclass(frozen=True, slots=True)
-class _Dent:
-    along_mm: float
-    front_mm: float
-    back_mm: float
-    length_mm: float
-    aside_mm: float
-    half_width_mm: float
-
-
 def draw_anatomy(
-    rng: np.random.Generator, *, dents: int | None = None, slips: bool = True, sway: bool = True, reach: float = 1.0
+    rng: np.random.Generator,
+    *,
+    dents: int | None = None,
+    slips: bool = True,
+    sway: bool = True,
+    reach: float = 1.0,
+    pathology: float | Chances = 0.0,
 ) -> Anatomy:
     """Return a neck drawn at random; the same generator state gives the same neck.
 
@@ -53,14 +53,24 @@ def draw_anatomy(
         Whether listhesis and a sideways bend may occur; without them the midline is the plane x = const.
     reach
         Factor on the spread of every drawn size.
+    pathology
+        Factor on the usual chances of disease and surgery, or the chances; 0 draws nothing more from ``rng``.
     """
     size = float(np.clip(rng.normal(1, 0.07 * reach), 0.8, 1.22))
+    chances = pathology if isinstance(pathology, Chances) else Chances().scaled(pathology)
+    ill = np.random.default_rng(rng.integers(2**63)) if pathology else None
     bodies = _draw_bodies(rng, size, slips=slips)
+    bodies = with_changed_bodies(ill, bodies, chances) if ill else bodies
     curve = _draw_curve(rng, bodies, sway=sway)
     surroundings = _draw_surroundings(rng, bodies, size)
     count = int(rng.choice(5, p=[0.35, 0.25, 0.2, 0.12, 0.08])) if dents is None else dents
-    tubes = _draw_tubes(rng, bodies, surroundings, [_draw_dent(rng, bodies) for _ in range(count)])
-    return Anatomy(curve, bodies, tubes, surroundings)
+    plan, disease = TubePlan(tuple(_draw_dent(rng, bodies) for _ in range(count))), Pathology()
+    if ill:
+        plan, disease = draw_disease(ill, bodies, _ALONG, plan.dents, chances)
+    tubes = _draw_tubes(rng, bodies, surroundings, plan)
+    if ill:
+        disease = replace(disease, cord_spots=draw_cord_spots(ill, tubes, plan, chances))
+    return Anatomy(curve, bodies, tubes, surroundings, disease)
 
 
 def _draw_bodies(rng: np.random.Generator, size: float, *, slips: bool) -> Bodies:
@@ -137,12 +147,12 @@ def _draw_texture(rng: np.random.Generator) -> npt.NDArray[np.float32]:
     return ranks.reshape(field.shape)
 
 
-def _draw_dent(rng: np.random.Generator, bodies: Bodies) -> _Dent:
+def _draw_dent(rng: np.random.Generator, bodies: Bodies) -> Dent:
     level = int(rng.choice(6, p=[0.05, 0.13, 0.22, 0.3, 0.22, 0.08]))  # the disc below C2 to C7
     middle = (bodies.bottom[level] + bodies.top[level + 1]) / 2
     back = rng.uniform(0.5, 3.0) if rng.random() < 0.4 else 0.0
     eccentric = rng.random() < 0.3
-    return _Dent(
+    return Dent(
         along_mm=float(middle + rng.normal(0, 1)),
         front_mm=float(rng.uniform(0.5, 6.0) * rng.uniform(0.3, 1)),
         back_mm=float(back),
@@ -175,12 +185,12 @@ def _slip_profile(bodies: Bodies, along: Floats) -> Floats:
     return _smooth(np.interp(along, edges, np.repeat(bodies.slip, 2)), 1.0)
 
 
-def _dent_profiles(dents: list[_Dent], along: Floats) -> tuple[Floats, Floats, Floats, Floats]:
+def _dent_profiles(dents: Sequence[Dent], along: Floats) -> tuple[Floats, Floats, Floats, Floats]:
     """Return front and back dents, and where they lie sideways; the strongest dent decides the latter."""
     front, back, aside = np.zeros_like(along), np.zeros_like(along), np.zeros_like(along)
     half_width, strongest = np.full_like(along, 12.0), np.full_like(along, 1e-6)
     for dent in dents:
-        shape = np.exp(-0.5 * ((along - dent.along_mm) / (dent.length_mm / 2)) ** 2)
+        shape = dent.shape(along)
         front = np.maximum(front, dent.front_mm * shape)
         back = np.maximum(back, dent.back_mm * shape)
         nearer = shape > strongest
@@ -189,23 +199,24 @@ def _dent_profiles(dents: list[_Dent], along: Floats) -> tuple[Floats, Floats, F
     return front, back, _smooth(aside, 2.0), _smooth(half_width, 2.0)
 
 
-def _draw_tubes(rng: np.random.Generator, bodies: Bodies, surroundings: Surroundings, dents: list[_Dent]) -> Tubes:
-    along = np.arange(_START_MM, _END_MM + 0.25, 0.5)
+def _draw_tubes(rng: np.random.Generator, bodies: Bodies, surroundings: Surroundings, plan: TubePlan) -> Tubes:
+    along = _ALONG
     knots = _knots(bodies, surroundings)
     canal_size, cord_size = np.clip(rng.normal(1, 0.1), 0.75, 1.25), np.clip(rng.normal(1, 0.08), 0.8, 1.22)
     front = _slip_profile(bodies, along) + _profile(rng, along, knots, np.full(len(knots), rng.uniform(0.8, 2.2)), 0.15)
-    depth = _profile(rng, along, knots, _CANAL_AP * canal_size, 0.04)
+    depth = _profile(rng, along, knots, _CANAL_AP * canal_size, 0.04) * plan.canal_share + plan.wider_back_mm
     half_width = _profile(rng, along, knots, _CANAL_WIDTH * canal_size**0.7, 0.03) / 2
-    front_dent, back_dent, aside, dent_half_width = _dent_profiles(dents, along)
-    cord_depth = _profile(rng, along, knots, _CORD_AP * cord_size, 0.025)
-    cord_width = _profile(rng, along, knots, _CORD_WIDTH * cord_size * rng.normal(1, 0.05), 0.03)
+    front_dent, back_dent, aside, dent_half_width = _dent_profiles(plan.dents, along)
+    front_dent = np.minimum(front_dent, plan.deepest_share * depth)
+    cord_depth = _profile(rng, along, knots, _CORD_AP * cord_size, 0.025) * plan.cord_share
+    cord_width = _profile(rng, along, knots, _CORD_WIDTH * cord_size * rng.normal(1, 0.05), 0.03) * plan.cord_share
     place = np.clip(_profile(rng, along, knots, _CORD_PLACE, 0.0) + rng.normal(0, 0.12) + _wander(rng, along, 0.08), 0.05, 0.95)
 
     share = np.exp(-((aside / dent_half_width) ** 2))
     free_front, free_back = front + front_dent * share, front + depth - back_dent * share
-    free_back = np.maximum(free_back, free_front + rng.uniform(2.8, 4.5))
+    free_back = np.maximum(free_back, free_front + rng.uniform(*plan.least_gap_mm))
     back_dent = np.where(share > 1e-3, (front + depth - free_back) / np.maximum(share, 1e-3), 0.0)
-    film = rng.uniform(0.0, 0.8)
+    film = rng.uniform(*plan.film_mm)
     room = free_back - free_front - film
     squeezed = _smooth(_soft_minimum(cord_depth, room), 1.0)
     squeezed = np.minimum(squeezed, free_back - free_front)

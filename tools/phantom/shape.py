@@ -1,6 +1,6 @@
 """What one synthetic neck is: its curve, its vertebrae, its canal and cord, and the truth that follows from them (pure)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from itertools import pairwise
 
@@ -9,6 +9,8 @@ import numpy.typing as npt
 
 from node.domain.anatomy import VERTEBRAE, Corner, Landmark, Level, Structure, Vertebra
 from node.domain.geometry import PatientPoint
+from tools.phantom.pathology import Pathology
+from tools.phantom.profile import Places
 from tools.phantom.spine import SpineCurve
 
 Floats = npt.NDArray[np.float64]
@@ -40,6 +42,17 @@ class Tissue(IntEnum):
     ROOT = 16
     SKIN_FAT = 17
     GLAND = 18
+    # of disease and surgery only
+    MODIC_BRIGHT = 19
+    MODIC_DARK = 20
+    HAEMANGIOMA = 21
+    OSSIFICATION = 22
+    CAGE = 23
+    METAL = 24
+    SIGNAL_RIM = 25
+    SCAR = 26
+    FLUID = 27
+    SYRINX = 28
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,6 +199,7 @@ class Anatomy:
     bodies: Bodies
     tubes: Tubes
     surroundings: Surroundings
+    pathology: Pathology = field(default_factory=Pathology)
 
     def corner(self, name: str, corner: Corner) -> PatientPoint:
         """Return one corner of one body."""
@@ -218,29 +232,18 @@ class Anatomy:
     def section(self, structure: Structure, along: float) -> Section:
         """Return the true size of a structure in the plane perpendicular to the spine at ``along``."""
         aside, behind = np.meshgrid(np.arange(-20, 20, 0.05), np.arange(-5, 35, 0.05))
-        canal, cord = inside_tubes(self.tubes, np.full_like(behind, along), behind, aside)
+        places = Places.of(np.full_like(behind, along), self.tubes.start_mm, len(self.tubes.canal_front))
+        canal, cord = inside_tubes(self.tubes, places, behind, aside)
         inside = cord if structure is Structure.SPINAL_CORD else canal
         rows, columns = np.flatnonzero(inside.any(1)), np.flatnonzero(inside.any(0))
         return Section(inside.sum() * 0.05**2, float(len(rows)) * 0.05, float(len(columns)) * 0.05)
 
 
-def sample(values: Floats, start_mm: float, along: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-    """Return a profile (one value each 0.5 mm) at ``along``, linearly interpolated."""
-    position = np.clip((along - start_mm) * 2, 0, len(values) - 1.001)
-    index = position.astype(np.int32)
-    rest = (position - index).astype(along.dtype)
-    table = values.astype(along.dtype)
-    return np.asarray(table[index] * (1 - rest) + table[index + 1] * rest)
-
-
 def inside_tubes(
-    tubes: Tubes, along: npt.NDArray[np.floating], behind: npt.NDArray[np.floating], aside: npt.NDArray[np.floating]
+    tubes: Tubes, places: Places, behind: npt.NDArray[np.floating], aside: npt.NDArray[np.floating]
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return which points lie in the canal (cord included) and in the cord."""
-
-    def at(values: Floats) -> npt.NDArray[np.floating]:
-        return sample(values, tubes.start_mm, along)
-
+    """Return which points, given by their places in the profiles, lie in the canal (cord included) and in the cord."""
+    at = places.read
     front, back = at(tubes.canal_front), at(tubes.canal_back)
     share = np.exp(-(((aside - at(tubes.dent_aside)) / at(tubes.dent_half_width)) ** 2))
     depth = (behind - (front + back) / 2) / ((back - front) / 2)
