@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from node.domain.anatomy import VERTEBRAE
+from tools.labelme.polygon import polygon_cover
 from tools.training.pool import AXIAL_MM, CENTRES, SAGITTAL_MM
 
 Array = npt.NDArray[np.float32]
@@ -21,7 +22,6 @@ Array = npt.NDArray[np.float32]
 # The order of the corners in the annotation, in the order of node.domain.anatomy.CORNERS.
 _CORNERS = ("AS", "AI", "PS", "PI")
 _FAVOURED_SHARE = 0.5
-_POLYGON_SHIFT = 4  # binary digits after the point in OpenCV's polygon coordinates
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,13 +52,9 @@ def _resized(array: Array, zooms: tuple[float, float], target_mm: float) -> Arra
     return np.asarray(cv2.warpAffine(array, matrix, shape[::-1], flags=flags), dtype=np.float32)
 
 
-def _polygon_cover(points: list[list[float]], shape: tuple[int, int], zoom: float) -> Array:
+def _polygon_cover(points: list[list[float]], shape: tuple[int, ...], zoom: float) -> Array:
     """Return the share of each canonical pixel inside a polygon of [column, row] source pixels."""
-    fine = 4
-    scaled = (np.array(points) * zoom / SAGITTAL_MM * fine + (fine - 1) / 2) * 2**_POLYGON_SHIFT
-    canvas = np.zeros((shape[0] * fine, shape[1] * fine), dtype=np.uint8)
-    cv2.fillPoly(canvas, [np.round(scaled).astype(np.int32)], 1, shift=_POLYGON_SHIFT)
-    return np.asarray(canvas.reshape(shape[0], fine, shape[1], fine).mean((1, 3)), dtype=np.float32)
+    return polygon_cover(np.array(points)[:, ::-1] * zoom / SAGITTAL_MM, (shape[0], shape[1]))
 
 
 def _rows_of(points: list[list[float]], shape: tuple[int, int], zoom: float) -> Array:
