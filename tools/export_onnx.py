@@ -6,7 +6,9 @@
 """
 
 import hashlib
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
 import numpy as np
@@ -33,7 +35,7 @@ _TRAINING_DATA = {
         "axial reformats of errsm_11 and errsm_18 (Spinal Cord Toolbox test data of 2014, MIT)."
     ),
 }
-_PLANS = {
+_PLANS: dict[str, dict[str, Any]] = {
     "sagittal": {"kind": "fixed_spacing", "spacing_mm": SAGITTAL_MM, "multiple": 32, "maximum_rows": 448, "maximum_columns": 384},
     "axial": {"kind": "fixed_spacing", "spacing_mm": AXIAL_MM, "multiple": 32, "maximum_rows": 320, "maximum_columns": 288},
 }
@@ -53,30 +55,30 @@ def main(source: Path, folder: Path, task: str, version: str) -> None:
     model = Exported(network, 1 if task == "keypoints" else 0).eval()
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / "model.onnx"
-    _export(model, path)
-    difference = _difference(model, path)
+    plan = _plan(task, settings["architecture"])
+    _export(model, path, plan)
+    difference = _difference(model, path, plan)
     if difference > _LARGEST_ERROR:
         raise click.ClickException(f"torch and ONNX Runtime differ by {difference:.2e}")
     used = {name: value.half().contiguous() for name, value in network.state_dict().items() if value.dtype.is_floating_point}
     save_file(used, folder / "model.safetensors")
-    manifest = _manifest(task, version, hashlib.sha256(path.read_bytes()).hexdigest(), folder.name)
-    manifest |= {"training_people": state["people"]}
+    manifest = _manifest(task, version, path, plan) | {"training_people": state["people"]}
     (folder / "model.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False, width=120), encoding="utf-8")
     print(f"{folder.name}: step {state['step']}, {path.stat().st_size / 1e6:.1f} MB, torch - ORT at most {difference:.1e}")
 
 
-def _export(model: nn.Module, path: Path) -> None:
+def _export(model: nn.Module, path: Path, plan: Mapping[str, Any]) -> None:
     batch, rows, columns = (torch.export.Dim(name, min=1, max=64) for name in ("batch", "rows", "columns"))
     torch.onnx.export(
         model,
-        (torch.rand(2, 1, 192, 160),),
+        (torch.rand(2, 1, *_sizes(plan)[0]),),
         path,
         input_names=["image"],
         output_names=["maps"],
         dynamo=True,
         external_data=False,
         opset_version=_OPSET,
-        dynamic_shapes={"image": {0: batch, 2: 32 * rows, 3: 32 * columns}},
+        dynamic_shapes={"image": {0: batch} if _has_one_size(plan) else {0: batch, 2: 32 * rows, 3: 32 * columns}},
     )
     graph = _with_half_weights(onnx.load(path))
     onnx.checker.check_model(graph)
@@ -99,36 +101,52 @@ def _with_half_weights(model: onnx.ModelProto) -> onnx.ModelProto:
     return model
 
 
-def _difference(model: nn.Module, path: Path) -> float:
+def _plan(task: str, architecture: str) -> dict[str, Any]:
+    """Return the input plan; the windows of a Swin Transformer are exported for one size."""
+    plan = _PLANS["axial" if task.startswith("axial") else "sagittal"]
+    if architecture != "upernet-swin":
+        return plan
+    return plan | {"minimum_rows": plan["maximum_rows"], "minimum_columns": plan["maximum_columns"]}
+
+
+def _has_one_size(plan: Mapping[str, Any]) -> bool:
+    return "minimum_rows" in plan
+
+
+def _sizes(plan: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """Return sizes (rows, columns) that the network has to serve."""
+    return [(plan["maximum_rows"], plan["maximum_columns"])] if _has_one_size(plan) else [(192, 160), (128, 128), (320, 288)]
+
+
+def _difference(model: nn.Module, path: Path, plan: Mapping[str, Any]) -> float:
     """Return the largest difference between torch and ONNX Runtime, over sizes and batches."""
     session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
     generator = torch.Generator().manual_seed(1)
     largest = 0.0
-    for shape in ((1, 1, 128, 128), (3, 1, 256, 192), (2, 1, 320, 288)):
-        image = torch.rand(shape, generator=generator)
+    for batch, size in enumerate(_sizes(plan), start=1):
+        image = torch.rand((batch, 1, *size), generator=generator)
         with torch.no_grad():
             expected = model(image).numpy()
         largest = max(largest, float(np.abs(session.run(None, {"image": image.numpy()})[0] - expected).max()))
     return largest
 
 
-def _manifest(task: str, version: str, sha256: str, name: str) -> dict[str, object]:
+def _manifest(task: str, version: str, path: Path, plan: Mapping[str, Any]) -> dict[str, object]:
     view = "axial" if task.startswith("axial") else "sagittal"
     channels = ["spinal_cord", "spinal_canal"]
     if task == "keypoints":
         channels = [f"{vertebra}.{corner}" for vertebra in VERTEBRAE for corner in CORNERS] + list(CENTRES)
     return {
-        "name": name,
+        "name": path.parent.name,
         "version": version,
         "task": task,
-        "file": "model.onnx",
-        "sha256": sha256,
+        "file": path.name,
+        "sha256": hashlib.sha256(path.read_bytes()).hexdigest(),
         "view": view,
-        "plan": _PLANS[view],
+        "plan": dict(plan),
         "reference_percentile": 99.0,
         "stride": 2 if task == "keypoints" else 1,
         "channels": channels,
-        "peak_of_certainty": 0.6 if task == "keypoints" else 1.0,
         "licence": "Apache-2.0",
         "training_data": _TRAINING_DATA[view],
     }

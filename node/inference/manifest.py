@@ -48,6 +48,8 @@ class FixedSpacingPlan(_Part):
     multiple: int = Field(32, ge=1)
     maximum_rows: int = Field(ge=32)
     maximum_columns: int = Field(ge=32)
+    minimum_rows: int = Field(32, ge=32, description="Smallest size; equal to the largest for a network of one size.")
+    minimum_columns: int = Field(32, ge=32)
     tissue_share: float = Field(0.1, gt=0, lt=1, description="Share of the bright reference above which a pixel is tissue.")
 
 

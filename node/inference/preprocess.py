@@ -130,7 +130,8 @@ def _fixed_spacing(plan: FixedSpacingPlan, plane: ImagePlane, steps: Points, box
     pixel_mm = np.abs(steps.T) @ np.asarray(plane.spacing)
     scale = plan.spacing_mm / pixel_mm
     wanted = np.ceil((box[1] - box[0]) / scale / plan.multiple).astype(int) * plan.multiple
-    rows, columns = np.minimum(wanted, [plan.maximum_rows, plan.maximum_columns]).tolist()
+    least, most = [plan.minimum_rows, plan.minimum_columns], [plan.maximum_rows, plan.maximum_columns]
+    rows, columns = np.clip(wanted, least, most).tolist()
     return _centred(steps, scale, (rows, columns), (box[0] + box[1]) / 2)
 
 

@@ -6,9 +6,11 @@
     python -m tools.evaluate real REAL --models models --fold errsm_11=/tmp/without_11 --out /tmp/report
     python -m tools.evaluate pair MODEL_RESULTS READER_RESULTS --tested model --reference reader --out /tmp/report
     python -m tools.evaluate cuts --studies /tmp/studies --count 8 --models models --out /tmp/report
+    python -m tools.evaluate calibrate --studies /tmp/studies --count 20 --models UNCALIBRATED --write models/keypoints
 """
 
 import functools
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ import click
 from node import __version__
 from node.domain.errors import NodeError
 from node.domain.study import SeriesRole
+from tools.evaluate.calibration import fit_calibration, write_calibration
 from tools.evaluate.case import CaseSource
 from tools.evaluate.cuts import cut_rows, cut_verdicts
 from tools.evaluate.evaluation import Evaluation, Heading
@@ -203,11 +206,34 @@ def _pair_notes(paired: PairedFolders) -> tuple[str, ...]:
 def cuts(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None, chosen: _Chosen, out_dir: Path) -> None:
     """Ask what the keypoint model says when the top of the neck is out of view."""
     with _plain_errors():
-        sources = [] if folder is None else list(real_sources(folder, people))
-        sources += phantoms.sources() if phantoms is not None else []
-        sources = [one for one in sources if SeriesRole.SAGITTAL_T2 in one.roles]
+        sources = _sagittal_sources(folder, people, phantoms)
         heading = chosen.heading("Names when the top of the neck is out of view", Side.GOLD, sources)
         _finish(_cut_evaluation(sources, chosen.folds, heading), out_dir)
+
+
+def _sagittal_sources(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None) -> list[CaseSource]:
+    sources = [] if folder is None else list(real_sources(folder, people))
+    sources += phantoms.sources() if phantoms is not None else []
+    return [one for one in sources if SeriesRole.SAGITTAL_T2 in one.roles]
+
+
+@evaluate.command()
+@click.option("--real", "folder", type=_FOLDER, help="Folder of annotated real volumes.")
+@_person_option
+@_phantom_options
+@_model_options
+@click.option("--write", "manifest_dir", type=_FOLDER, help="Keypoint model whose manifest gets the calibration.")
+def calibrate(
+    folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None, chosen: _Chosen, manifest_dir: Path | None
+) -> None:
+    """Fit how often a corner lies within 2 mm by the height of its peak, on cases that the models have not seen."""
+    with _plain_errors():
+        sources = _sagittal_sources(folder, people, phantoms)
+        refuse_seen(chosen.folds.seen(sources))
+        calibration = fit_calibration(evaluate_cases(sources, chosen.folds, lambda name: click.echo(name, err=True)))
+        if manifest_dir is not None:
+            write_calibration(manifest_dir, calibration)
+    click.echo(json.dumps(calibration))
 
 
 def _cut_evaluation(sources: Sequence[CaseSource], folds: Folds, heading: Heading) -> Evaluation:

@@ -91,9 +91,18 @@ Losses = Callable[[Tensor | None, Tensor | None, Batch, torch.device], Sequence[
 
 
 class Training:
-    """One network with its optimiser, its average and its place in time."""
+    """One network with its optimiser, its average and its place in time.
 
-    def __init__(self, settings: Settings, run: Run) -> None:
+    Parameters
+    ----------
+    settings, run
+        What is trained, and for how long.
+    clock
+        Gives the time in seconds; the learning rate follows it.
+    """
+
+    def __init__(self, settings: Settings, run: Run, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         torch.set_num_threads(run.threads)
         torch.manual_seed(settings.seed)
         self.settings = settings = replace(settings, architecture=run.architecture)
@@ -109,7 +118,7 @@ class Training:
         self.people = checkpoint.people(run.init) | checkpoint.people(run.out / "last.pt")
         self.rng = checkpoint.generator_from(state, settings.seed)
         self.step, spent_s = checkpoint.resume(state, self.network, self.optimizer, self.average)
-        self._began = time.monotonic() - spent_s
+        self._began = self._clock() - spent_s
 
     def _groups(self) -> list[dict[str, object]]:
         """Return the weights for the optimiser: only matrices decay, not offsets and norms."""
@@ -120,23 +129,23 @@ class Training:
     @property
     def progress(self) -> float:
         """Share of the time that is spent."""
-        return (time.monotonic() - self._began) / (60 * self.run.minutes)
+        return (self._clock() - self._began) / (60 * self.run.minutes)
 
     def fit(self, real: RealSlices, losses: Losses) -> None:
         """Train until the time is spent, from phantoms and, if there are any, real slices; save as often as the settings say."""
         self.people |= real.people
         phantom = PhantomPool(self.run.pool)
         how = Augmentation(self.settings.shape, self.settings.spacing_mm, zoom=self.settings.zoom)
-        running, saved = np.zeros(0), time.monotonic()
+        running, saved = np.zeros(0), self._clock()
         while self.progress < 1:
             samples = [self._choose(phantom, real) for _ in range(self.settings.batch)]
             terms = self._learn(draw_batch(samples, how, self.rng), losses)
             running = terms if running.size == 0 else 0.97 * running + 0.03 * terms
-            if time.monotonic() - saved > self.settings.save_every_s:
+            if self._clock() - saved > self.settings.save_every_s:
                 self._report(running, how, real.held_out)
                 self._save()
                 phantom.refresh()
-                saved = time.monotonic()
+                saved = self._clock()
         self._report(running, how, real.held_out)
         self._save()
 
@@ -186,5 +195,5 @@ class Training:
             optimizer=self.optimizer.state_dict(),
             numpy_rng=self.rng.bit_generator.state,
             step=self.step,
-            spent_s=time.monotonic() - self._began,
+            spent_s=self._clock() - self._began,
         )

@@ -28,6 +28,11 @@ class Batch:
     weights: Array
     points: Array
 
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the crops."""
+        return self.images.shape[2], self.images.shape[3]
+
 
 @dataclass(frozen=True, slots=True)
 class Augmentation:

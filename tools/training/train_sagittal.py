@@ -42,7 +42,7 @@ def losses(masks: Tensor | None, heat: Tensor | None, batch: Batch, device: torc
     if masks is not None:
         terms += [mask_loss(masks, targets, weights), WIDTH_WEIGHT * width_loss(masks, targets, weights, (-1,))]
     if heat is not None:
-        maps, known = heat_targets(points, SETTINGS.shape, HEAT_STRIDE, SIGMA_CELLS)
+        maps, known = heat_targets(points, batch.shape, HEAT_STRIDE, SIGMA_CELLS)
         terms.append(HEAT_WEIGHT * heat_loss(heat, maps, known, PEAK_WEIGHT))
     return terms
 
