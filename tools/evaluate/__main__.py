@@ -4,6 +4,7 @@
 
     python -m tools.evaluate phantom --studies /tmp/studies --count 20 --models models --out /tmp/report
     python -m tools.evaluate real REAL --models models --fold errsm_11=/tmp/without_11 --out /tmp/report
+    python -m tools.evaluate annotated STUDIES LABELS --models models --out /tmp/report
     python -m tools.evaluate pair MODEL_RESULTS READER_RESULTS --tested model --reference reader --out /tmp/report
     python -m tools.evaluate cuts --studies /tmp/studies --count 8 --models models --out /tmp/report
     python -m tools.evaluate calibrate --studies /tmp/studies --count 20 --models UNCALIBRATED --write models/keypoints
@@ -23,6 +24,7 @@ import click
 from node import __version__
 from node.domain.errors import NodeError
 from node.domain.study import SeriesRole
+from tools.evaluate.annotated_cases import annotated_sources
 from tools.evaluate.calibration import fit_calibration, write_calibration
 from tools.evaluate.case import CaseSource
 from tools.evaluate.cuts import cut_rows, cut_verdicts
@@ -35,6 +37,7 @@ from tools.evaluate.real_cases import real_sources
 from tools.evaluate.report import write_report
 from tools.evaluate.run import evaluate_cases
 from tools.evaluate.summarise import summarise
+from tools.labelme import AnnotationError
 
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -49,6 +52,10 @@ _REAL_NOTE = (
     "Sagittal slices of 3 mm and axial slabs of 4 mm are cut from volumes of 1 mm voxels; T2*-weighted axial series have no "
     "sagittal series beside them. TA and CR of the reference are measured with the method of the node on its cord mask, on the "
     "slice that the model chose."
+)
+
+_ANNOTATED_NOTE = (
+    "The numbers of the reader are measured with the method of the node on what was drawn; what was not drawn is not compared."
 )
 
 
@@ -141,7 +148,7 @@ def _plain_errors() -> Iterator[None]:
     """Show what is wrong with the input in one line instead of a traceback."""
     try:
         yield
-    except (ValueError, OSError, NodeError) as error:
+    except (ValueError, OSError, NodeError, AnnotationError) as error:
         raise click.ClickException(str(error)) from error
 
 
@@ -174,6 +181,18 @@ def real(folder: Path, people: tuple[str, ...], truth: str, chosen: _Chosen, out
     with _plain_errors():
         sources = list(real_sources(folder, people))
         _evaluate(sources, chosen, chosen.heading("Real volumes", Side(truth), sources, _REAL_NOTE), out_dir)
+
+
+@evaluate.command()
+@click.argument("studies", type=_FOLDER)
+@click.argument("labels", type=_FOLDER)
+@_model_options
+@_out_option
+def annotated(studies: Path, labels: Path, chosen: _Chosen, out_dir: Path) -> None:
+    """Evaluate your own DICOM studies below STUDIES against labelme files below LABELS/PERSON."""
+    with _plain_errors():
+        sources = annotated_sources(studies, labels)
+        _evaluate(sources, chosen, chosen.heading("Annotated studies", Side.READER, sources, _ANNOTATED_NOTE), out_dir)
 
 
 @evaluate.command()
