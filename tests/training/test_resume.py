@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from cv2 import imread
 
+from tools.training.curves import draw_curves, read_progress
 from tools.training.loop import Run, Training
 from tools.training.real import RealSlices
 from tools.training.train_sagittal import SETTINGS, losses
@@ -51,6 +53,9 @@ def test_a_cut_training_ends_like_an_uncut_one(pool, tmp_path, cut_after):
 
 def test_progress_is_written_down(pool, tmp_path):
     trained(pool, tmp_path)
-    rows = np.loadtxt(tmp_path / "progress.csv", delimiter=",")
-    assert list(rows[:, 0]) == sorted(rows[:, 0])
-    assert np.isfinite(rows).all()
+    runs = read_progress(tmp_path)
+    assert [one["step"] for one in runs] == sorted(one["step"] for one in runs)
+    assert all(np.isfinite(one[name]) for one in runs for name in ("mask", "width", "heat"))
+    curves = tmp_path / "curves.png"
+    draw_curves([tmp_path], curves)
+    assert imread(str(curves)).std() > 0

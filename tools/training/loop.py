@@ -1,7 +1,8 @@
 """The training loop that both networks share: resumable, with a moving average of the weights, progress printed and saved."""
 
+import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -66,6 +67,7 @@ class Run:
     architecture: str = "unet"
 
 
+_PROGRESS_NAME = "progress.jsonl"
 ARCHITECTURES = ("unet", "upernet-swin", "hrnet")
 _OPTIONS = (
     click.option("--pool", type=click.Path(path_type=Path), required=True),
@@ -86,8 +88,8 @@ def run_options(main: Callable[..., None]) -> Callable[..., None]:
     return main
 
 
-Losses = Callable[[Tensor | None, Tensor | None, Batch, torch.device], Sequence[Tensor]]
-"""Terms of the loss, of mask and heat-map logits (None for what the network does not do) and the batch that they answer."""
+Losses = Callable[[Tensor | None, Tensor | None, Batch, torch.device], Mapping[str, Tensor]]
+"""Terms of the loss by name, of mask and heat-map logits (None for what the network does not do) and the batch they answer."""
 
 
 class Training:
@@ -136,11 +138,12 @@ class Training:
         self.people |= real.people
         phantom = PhantomPool(self.run.pool)
         how = Augmentation(self.settings.shape, self.settings.spacing_mm, zoom=self.settings.zoom)
-        running, saved = np.zeros(0), self._clock()
+        running: dict[str, float] = {}
+        saved = self._clock()
         while self.progress < 1:
             samples = [self._choose(phantom, real) for _ in range(self.settings.batch)]
             terms = self._learn(draw_batch(samples, how, self.rng), losses)
-            running = terms if running.size == 0 else 0.97 * running + 0.03 * terms
+            running = {name: 0.97 * running.get(name, term) + 0.03 * term for name, term in terms.items()}
             if self._clock() - saved > self.settings.save_every_s:
                 self._report(running, how, real.held_out)
                 self._save()
@@ -149,14 +152,15 @@ class Training:
         self._report(running, how, real.held_out)
         self._save()
 
-    def _report(self, running: np.ndarray, how: Augmentation, held_out: Sequence[Sample]) -> None:
-        """Print and append to ``progress.csv``: step, share of the time, losses, Dice of cord and canal on held-out slices."""
-        figures = [*running, *validation_dice(self.network, self.average.state, held_out, how)]
-        shown = " ".join(f"{figure:.4f}" for figure in figures)
-        print(f"{self.step} {self.progress:.3f} {shown}", flush=True)
+    def _report(self, running: Mapping[str, float], how: Augmentation, held_out: Sequence[Sample]) -> None:
+        """Print, and append to ``progress.jsonl``, the step, the share of the time, the losses and the held-out Dice."""
+        dice = validation_dice(self.network, self.average.state, held_out, how)
+        figures = {"step": self.step, "progress": round(self.progress, 5)}
+        line = json.dumps(figures | {name: round(value, 5) for name, value in (*running.items(), *dice.items())})
+        print(line, flush=True)
         self.run.out.mkdir(parents=True, exist_ok=True)
-        with (self.run.out / "progress.csv").open("a", encoding="utf-8") as file:
-            file.write(",".join([str(self.step), f"{self.progress:.5f}", *(f"{figure:.5f}" for figure in figures)]) + "\n")
+        with (self.run.out / _PROGRESS_NAME).open("a", encoding="utf-8") as file:
+            file.write(f"{line}\n")
 
     def _choose(self, phantom: PhantomPool, real: RealSlices) -> Sample:
         has_joined = self.run.init is not None or self.progress > self.settings.real_from
@@ -164,7 +168,7 @@ class Training:
             return real.choose(self.rng)
         return phantom.sample(int(self.rng.integers(len(phantom))))
 
-    def _learn(self, batch: Batch, losses: Losses) -> np.ndarray:
+    def _learn(self, batch: Batch, losses: Losses) -> dict[str, float]:
         for group in self.optimizer.param_groups:
             group["lr"] = self._learning_rate()
         images = torch.from_numpy(batch.images).to(self.device, memory_format=torch.channels_last)
@@ -172,12 +176,12 @@ class Training:
             masks, heat = (None if one is None else one.float() for one in self.network(images))
         terms = losses(masks, heat, batch, self.device)
         self.optimizer.zero_grad(set_to_none=True)
-        torch.stack(list(terms)).sum().backward()
+        torch.stack(list(terms.values())).sum().backward()
         torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         self.optimizer.step()
         self.average.update(self.network)
         self.step += 1
-        return np.array([float(term.detach()) for term in terms])
+        return {name: float(term.detach()) for name, term in terms.items()}
 
     def _learning_rate(self) -> float:
         """Return the rate: a warm-up by steps, then a cosine over the time."""

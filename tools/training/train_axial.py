@@ -5,7 +5,6 @@
     python -m tools.training.train_axial --pool /tmp/pool/axial --real DIR --out /tmp/training/axial --minutes 40
 """
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +34,11 @@ SETTINGS = Settings(
 WIDTH_WEIGHT = 0.5
 
 
-def losses(masks: Tensor | None, _heat: Tensor | None, batch: Batch, device: torch.device) -> Sequence[Tensor]:
+def losses(masks: Tensor | None, _heat: Tensor | None, batch: Batch, device: torch.device) -> dict[str, Tensor]:
     assert masks is not None  # noqa: S101 - refused on the command line
     targets, weights = (torch.from_numpy(one).to(device) for one in (batch.targets, batch.weights))
-    return mask_loss(masks, targets, weights), WIDTH_WEIGHT * width_loss(masks, targets, weights, (-1, -2))
+    widths = width_loss(masks, targets, weights, (-1, -2))
+    return {"mask": mask_loss(masks, targets, weights), "width": WIDTH_WEIGHT * widths}
 
 
 @click.command()

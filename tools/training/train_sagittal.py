@@ -5,7 +5,6 @@
     python -m tools.training.train_sagittal --pool /tmp/pool/sagittal --real DIR --out /tmp/training/sagittal --minutes 40
 """
 
-from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,14 +35,15 @@ SETTINGS = Settings(
 HEAT_STRIDE, SIGMA_CELLS, PEAK_WEIGHT, HEAT_WEIGHT, WIDTH_WEIGHT = 2, 1.5, 60.0, 20.0, 0.5
 
 
-def losses(masks: Tensor | None, heat: Tensor | None, batch: Batch, device: torch.device) -> Sequence[Tensor]:
+def losses(masks: Tensor | None, heat: Tensor | None, batch: Batch, device: torch.device) -> dict[str, Tensor]:
     targets, weights, points = (torch.from_numpy(one).to(device) for one in (batch.targets, batch.weights, batch.points))
-    terms: list[Tensor] = []
+    terms: dict[str, Tensor] = {}
     if masks is not None:
-        terms += [mask_loss(masks, targets, weights), WIDTH_WEIGHT * width_loss(masks, targets, weights, (-1,))]
+        terms["mask"] = mask_loss(masks, targets, weights)
+        terms["width"] = WIDTH_WEIGHT * width_loss(masks, targets, weights, (-1,))
     if heat is not None:
         maps, known = heat_targets(points, batch.shape, HEAT_STRIDE, SIGMA_CELLS)
-        terms.append(HEAT_WEIGHT * heat_loss(heat, maps, known, PEAK_WEIGHT))
+        terms["heat"] = HEAT_WEIGHT * heat_loss(heat, maps, known, PEAK_WEIGHT)
     return terms
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from node.domain.anatomy import Structure
 from tools.training.real import Sample
 from tools.training.stream import Augmentation, draw_batch
 
@@ -14,10 +15,10 @@ _SEED, _MOST_SLICES = 17, 24
 
 def validation_dice(
     network: nn.Module, weights: Mapping[str, Tensor], slices: Sequence[Sample], how: Augmentation
-) -> tuple[float, ...]:
+) -> dict[str, float]:
     """Return the pooled Dice of cord and canal where known, by ``weights`` (the moving average); empty without slices."""
     if not slices:
-        return ()
+        return {}
     rng = np.random.default_rng(_SEED)
     chosen = [slices[i] for i in np.linspace(0, len(slices) - 1, min(_MOST_SLICES, len(slices))).astype(int)]
     batch = draw_batch(chosen, how, rng)
@@ -28,8 +29,9 @@ def validation_dice(
         logits: Tensor | None = torch.func.functional_call(network, dict(weights), (images,))[0]
     network.train()
     if logits is None:
-        return ()
+        return {}
     found = (logits.cpu().numpy() > 0) & (batch.weights > 0)
     true = (batch.targets >= 0.5) & (batch.weights > 0)
     overlap, total = (found & true).sum((0, 2, 3)), found.sum((0, 2, 3)) + true.sum((0, 2, 3))
-    return tuple(float(value) for value in 2 * overlap / np.maximum(total, 1))
+    pooled = 2 * overlap / np.maximum(total, 1)
+    return {f"dice {structure}": float(value) for structure, value, size in zip(Structure, pooled, total, strict=True) if size}
