@@ -22,10 +22,10 @@ class MeasurementConfig(Section):
         0.5, ge=0, le=1, description="Corners below this confidence flag the values that use them."
     )
     minimum_mask_confidence: float = Field(
-        0.78, ge=0, le=1, description="A mask whose probabilities promise a smaller Dice gives no value."
+        0.9, ge=0, le=1, description="A mask whose probabilities promise a smaller Dice gives no value."
     )
     flag_mask_confidence: float = Field(
-        0.87, ge=0, le=1, description="A mask whose probabilities promise a smaller Dice flags its values."
+        0.95, ge=0, le=1, description="A mask whose probabilities promise a smaller Dice flags its values."
     )
     maximum_axial_distance_mm: float = Field(
         6.0, ge=0.5, le=50, description="Largest distance between the level of greatest compression and an axial slice, in mm."

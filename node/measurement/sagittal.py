@@ -133,7 +133,7 @@ def _profiles(
 ) -> dict[Structure, StructureProfile]:
     plane = series.volume.planes[path.decisive]
     pieces = component_findings(series.masks.binary(Structure.SPINAL_CORD)[path.decisive], plane)
-    maps = {structure: one[path.decisive][series.band] for structure, one in series.masks.probabilities.items()}
+    maps = {structure: one[path.decisive] for structure, one in series.masks.probabilities.items()}
     return {
         structure: StructureProfile(
             structure,
@@ -144,7 +144,7 @@ def _profiles(
             (
                 *(pieces if structure is Structure.SPINAL_CORD else ()),
                 *border_findings(one, plane, structure),
-                *promise_findings(structure, maps[structure], series.config),
+                *promise_findings(structure, maps[structure], series.config, series.band),
             ),
         )
         for structure, one in borders.items()
