@@ -5,8 +5,9 @@ import numpy.typing as npt
 
 from node.domain.anatomy import Structure
 from node.domain.image import Volume
-from node.domain.prediction import Masks, Probabilities
-from node.inference.manifest import ModelManifest
+from node.domain.prediction import BORDER_PROBABILITY, Masks, Probabilities
+from node.inference.islands import without_islands
+from node.inference.manifest import ModelManifest, View
 from node.inference.preprocess import ModelGrid, fit_grid, model_input, reference_signal
 from node.inference.session import Session
 
@@ -38,6 +39,9 @@ class Segmenter:
             images = np.stack([model_input(volume.voxels[i], grid, reference) for i in indices])[:, None]
             for index, output in zip(indices, self._session.run(images), strict=True):
                 self._put(output, index, grid, maps)
+        if self._manifest.view is View.SAGITTAL and Structure.SPINAL_CORD in maps:
+            middle = int((maps[Structure.SPINAL_CORD] >= BORDER_PROBABILITY).sum(axis=(1, 2)).argmax())
+            maps = {structure: without_islands(one, middle, depicted) for structure, one in maps.items()}
         return Masks(maps, self._manifest.identity)
 
     def _put(self, output: npt.NDArray[np.float32], index: int, grid: ModelGrid, maps: dict[Structure, Probabilities]) -> None:

@@ -33,7 +33,7 @@ def follow_cord(cord_by_slice: Sequence[Borders], planes: Sequence[ImagePlane], 
     """Return for each layer the slice that shows the cord's middle.
 
     The middle is the mean position of the slices, weighed by the width of the cord that they show. The decisive slice is
-    kept wherever it is about as good as the best.
+    kept wherever it is about as good as the best, or shows a thicker cord.
 
     Parameters
     ----------
@@ -48,21 +48,30 @@ def follow_cord(cord_by_slice: Sequence[Borders], planes: Sequence[ImagePlane], 
     offsets_mm = np.array([float(planes[decisive].distance_mm(plane.position)) for plane in planes])
     if len(planes) < 2 or not layers.levels:
         return SlicePath.straight(decisive, len(layers.levels))
-    widths_mm = np.nan_to_num(np.stack([one.widths_mm for one in cord_by_slice]))
-    middle_mm = _middle_mm(widths_mm, offsets_mm, layers.positions_mm)
-    away_mm = np.abs(offsets_mm[:, None] - middle_mm)
+    near = np.exp(-0.5 * ((layers.positions_mm[:, None] - layers.positions_mm[None, :]) / _BEND_MM) ** 2)
+    widths_mm = _connected(np.nan_to_num(np.stack([one.widths_mm for one in cord_by_slice])), decisive) @ near / near.sum(axis=0)
+    away_mm = np.abs(offsets_mm[:, None] - _middle_mm(widths_mm, offsets_mm))
     margin_mm = _MARGIN * float(np.median(np.abs(np.diff(offsets_mm))))
     nearest = away_mm.argmin(axis=0)
     is_better = away_mm.min(axis=0) + margin_mm < away_mm[decisive]
-    return SlicePath(decisive, np.where(is_better, nearest, decisive).astype(np.intp))
+    # the middle of a cord is where it is thickest: a slice that shows less of it than the decisive one is not nearer to it
+    is_thicker = np.take_along_axis(widths_mm, nearest[None], axis=0)[0] > widths_mm[decisive]
+    return SlicePath(decisive, np.where(is_better & is_thicker, nearest, decisive).astype(np.intp))
 
 
-def _middle_mm(widths_mm: FloatArray, offsets_mm: FloatArray, positions_mm: FloatArray) -> FloatArray:
-    """Return the lateral middle of the cord in each layer, averaged along the wall; NaN where no slice shows a cord."""
-    near = np.exp(-0.5 * ((positions_mm[:, None] - positions_mm[None, :]) / _BEND_MM) ** 2)
-    mass = near @ widths_mm.sum(axis=0)
-    moment = near @ (widths_mm * offsets_mm[:, None]).sum(axis=0)
-    return np.where(mass > 0, moment / np.maximum(mass, 1e-9), np.nan)
+def _connected(widths_mm: FloatArray, decisive: int) -> FloatArray:
+    """Return the widths, shape (slices, layers), of slices that show the cord without a gap from the decisive one; others 0."""
+    shown = widths_mm > 0
+    after = np.logical_and.accumulate(shown[decisive:], axis=0)
+    before = np.logical_and.accumulate(shown[decisive::-1], axis=0)[::-1]
+    return np.asarray(np.where(np.concatenate([before, after[1:]]), widths_mm, 0.0))
+
+
+def _middle_mm(widths_mm: FloatArray, offsets_mm: FloatArray) -> FloatArray:
+    """Return the mean position of the slices in each layer, weighed by the square of the width; NaN where none shows a cord."""
+    mass = widths_mm**2
+    moment, total = (mass * offsets_mm[:, None]).sum(axis=0), mass.sum(axis=0)
+    return np.where(total > 0, moment / np.maximum(total, 1e-9), np.nan)
 
 
 def followed(by_slice: Sequence[Borders], path: SlicePath) -> Borders:

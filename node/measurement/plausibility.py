@@ -141,11 +141,20 @@ def cord_level_findings(cord: Borders, canal: Borders) -> dict[Level, tuple[Find
     return found
 
 
-def leaving_findings(cord_by_slice: Sequence[Borders], measured: Borders) -> dict[Level, tuple[Finding, ...]]:
-    """Return by level a finding if some slice shows the cord much thicker than it was measured: it was not met in its middle."""
+def leaving_findings(
+    cord_by_slice: Sequence[Borders], measured: Borders, slices: npt.NDArray[np.intp]
+) -> dict[Level, tuple[Finding, ...]]:
+    """Return by level a finding if a slice beside shows the cord much thicker than it was measured: it was not met in its middle.
+
+    ``slices`` is the slice on which each layer was measured; further aside a thick cord is an island of the mask.
+    """
     found: dict[Level, tuple[Finding, ...]] = {}
     for level in LEVELS:
-        means_mm = np.array([_mean_width_mm(one, level) for one in cord_by_slice])
+        layers = measured.layers.of(level)
+        if layers.size == 0:
+            continue
+        beside = cord_by_slice[max(0, slices[layers].min() - 1) : slices[layers].max() + 2]
+        means_mm = np.array([_mean_width_mm(one, level) for one in beside])
         here_mm, thickest_mm = _mean_width_mm(measured, level), np.nanmax(means_mm, initial=0.0)
         if not np.isfinite(here_mm) or here_mm >= _LEAVING_FLAG * thickest_mm:
             continue

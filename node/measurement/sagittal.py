@@ -94,7 +94,7 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
     path = follow_cord([one[Structure.SPINAL_CORD] for one in slices], volume.planes, decisive)
     borders = {structure: followed([one[structure] for one in slices], path) for structure in Structure}
     cord, canal = borders[Structure.SPINAL_CORD], borders[Structure.SPINAL_CANAL]
-    leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], cord)
+    leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], cord, path.slices)
     by_level = _merge(corner_findings, cord_level_findings(cord, canal), leaving)
     series = _Series(volume, masks, cervical_band(volume.planes[decisive], keypoints.by_landmark), config)
     profiles = _profiles(series, borders, path, by_level)

@@ -333,14 +333,32 @@ def test_eccentric_compression_is_found_beside_the_decisive_slice():
     assert worst.ratio.value > sagittal.ratio(CORD).ratio.value
 
 
-@pytest.mark.parametrize(("share", "verdict"), [(0.5, Verdict.WITHHOLD), (0.75, Verdict.FLAG)])
-def test_a_cord_that_runs_out_of_the_decisive_slice_is_not_taken_for_a_compressed_one(share, verdict):
-    planes = [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in (0.0, 3.0)]
+def with_a_thinner_cord(share, offsets_mm):
+    """Return a volume, masks and corners: the slice at 0 mm shows only a share of the cord towards C7, the others all of it."""
+    planes = [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in offsets_mm]
     volume = volume_of(planes)
     whole = masks_of(volume, SPINE.in_cord, SPINE.in_canal).probabilities
-    leaving = replace(SPINE, bulge_at_mm=SPINE.length_mm, bulge_sigma_mm=10, bulge_mm=SPINE.cord_mm * (1 - share))
-    cord = np.stack([masks_of(volume, leaving.in_cord, SPINE.in_canal).probabilities[CORD][0], whole[CORD][1]])
-    masks = Masks({CORD: cord, CANAL: whole[CANAL]}, MODEL)
-    ratio = measure(keypoints_of(SPINE.landmarks(), planes[0]), masks, volume).sagittal.ratio(CORD).ratio
+    thinner = replace(SPINE, bulge_at_mm=SPINE.length_mm, bulge_sigma_mm=10, bulge_mm=SPINE.cord_mm * (1 - share))
+    at = offsets_mm.index(0.0)
+    cord = whole[CORD].copy()
+    cord[at] = masks_of(volume, thinner.in_cord, SPINE.in_canal).probabilities[CORD][at]
+    return (
+        volume,
+        Masks({CORD: cord, CANAL: whole[CANAL]}, MODEL),
+        replace(keypoints_of(SPINE.landmarks(), planes[at]), slice_index=at),
+    )
+
+
+def test_a_cord_that_runs_out_of_the_decisive_slice_is_read_on_the_next_one():
+    volume, masks, keypoints = with_a_thinner_cord(0.5, [0.0, 3.0])
+    ratio = measure(keypoints, masks, volume).sagittal.ratio(CORD)
+    assert ratio.below.evidence[0].slice_index == 1
+    assert ratio.ratio.value == pytest.approx(SPINE.compression_percent(SPINE.cord_width), abs=2.5)
+
+
+@pytest.mark.parametrize(("share", "verdict"), [(0.5, Verdict.WITHHOLD), (0.75, Verdict.FLAG)])
+def test_a_cord_that_is_much_thicker_on_both_sides_is_not_taken_for_a_compressed_one(share, verdict):
+    volume, masks, keypoints = with_a_thinner_cord(share, [-3.0, 0.0, 3.0])
+    ratio = measure(keypoints, masks, volume).sagittal.ratio(CORD).ratio
     assert ratio.verdict is verdict
     assert Reason.CORD_LEAVES_SLICE in codes(ratio)
