@@ -16,6 +16,12 @@ def test_nobody_is_both_trained_on_and_held_out():
     assert {one.subject for one in divided.held_out} == {"bertSes1", "bertSes2"}
 
 
+def test_people_of_the_test_are_not_looked_at():
+    divided = divide(SLICES, ["anna"], ["bertSes1"])
+    assert divided.people == {"carl"}
+    assert {one.subject for one in divided.held_out} == {"anna"}
+
+
 def test_a_person_who_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"nobody is called dora; there are: anna, bert, carl"):
         divide(SLICES, ["dora"])

@@ -63,6 +63,7 @@ class Run:
     threads: int = 1
     init: Path | None = None
     hold_out: tuple[str, ...] = ()
+    test: tuple[str, ...] = ()
     annotated: Path | None = None
     architecture: str = "unet"
 
@@ -78,6 +79,7 @@ _OPTIONS = (
     click.option("--init", type=click.Path(path_type=Path), help="Checkpoint or model.safetensors to train on from."),
     click.option("--annotated", type=click.Path(exists=True, path_type=Path), help="Corrected labelme files: DIR/PERSON/..."),
     click.option("--hold-out", multiple=True, help="A person to keep out of the training and to validate on; may be repeated."),
+    click.option("--test", multiple=True, help="A person to keep out of training and validation; may be repeated."),
 )
 
 

@@ -164,8 +164,15 @@ class RealSlices:
         return among[int(rng.integers(len(among)))]
 
 
-def divide(samples: Sequence[Sample], hold_out: Sequence[str]) -> RealSlices:
+def divide(samples: Sequence[Sample], hold_out: Sequence[str], test: Sequence[str] = ()) -> RealSlices:
     """Return the slices divided by person; nobody is both trained on and held out.
+
+    Parameters
+    ----------
+    hold_out
+        People who are validated on.
+    test
+        People who are not looked at at all.
 
     Raises
     ------
@@ -173,8 +180,9 @@ def divide(samples: Sequence[Sample], hold_out: Sequence[str]) -> RealSlices:
         If nobody of that name is among the slices.
     """
     people = {person_of(one.subject) for one in samples}
-    kept_out = {person_of(name) for name in hold_out}
-    if samples and kept_out - people:
-        raise ValueError(f"nobody is called {', '.join(sorted(kept_out - people))}; there are: {', '.join(sorted(people))}")
-    trained = [one for one in samples if person_of(one.subject) not in kept_out]
-    return RealSlices(trained, [one for one in samples if person_of(one.subject) in kept_out])
+    validated, untouched = ({person_of(name) for name in names} for names in (hold_out, test))
+    unknown = (validated | untouched) - people
+    if samples and unknown:
+        raise ValueError(f"nobody is called {', '.join(sorted(unknown))}; there are: {', '.join(sorted(people))}")
+    trained = [one for one in samples if person_of(one.subject) not in validated | untouched]
+    return RealSlices(trained, [one for one in samples if person_of(one.subject) in validated - untouched])

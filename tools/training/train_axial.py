@@ -51,7 +51,7 @@ def main(real: Path | None, **values: Any) -> None:  # noqa: ANN401 - the option
     slices = [one for name in SERIES for one in axial_samples(real / "axial", name)] if real else []
     slices += [one for name in REFORMATS for one in axial_reformats(real / "sagittal", name)] if real else []
     slices += annotated_samples(training.run.annotated, SeriesRole.AXIAL_T2) if training.run.annotated else []
-    training.fit(divide([one for one in slices if one.cord.any()], training.run.hold_out), losses)
+    training.fit(divide([one for one in slices if one.cord.any()], training.run.hold_out, training.run.test), losses)
 
 
 if __name__ == "__main__":

@@ -54,7 +54,7 @@ def main(real: Path | None, **values: Any) -> None:  # noqa: ANN401 - the option
     training = Training(SETTINGS, Run(**values))
     slices = load_subjects(real, SUBJECTS) if real else []
     slices += annotated_samples(training.run.annotated, SeriesRole.SAGITTAL_T2) if training.run.annotated else []
-    real_slices = divide(slices, training.run.hold_out)
+    real_slices = divide(slices, training.run.hold_out, training.run.test)
     training.fit(replace(real_slices, favoured=mid_sagittal(real_slices.trained)), losses)
 
 
