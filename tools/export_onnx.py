@@ -6,7 +6,7 @@
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,14 +26,10 @@ from tools.training.pool import AXIAL_MM, CENTRES, SAGITTAL_MM
 _OPSET = 18
 _LARGEST_ERROR = 5e-3
 _SMALLEST_HALVED = 1024  # numbers in a weight
-_TRAINING_DATA = {
-    "sagittal": (
-        "Synthetic necks (tools/phantom), then 3 adults of the Spinal Cord Toolbox test data of 2014 (errsm_11, 18, 20; MIT)."
-    ),
-    "axial": (
-        "Synthetic necks (tools/phantom), then T2*w of 2 people of the Spinal Cord Grey Matter challenge (CC0) and errsm_18, and "
-        "axial reformats of errsm_11 and errsm_18 (Spinal Cord Toolbox test data of 2014, MIT)."
-    ),
+# Where people of these names come from.
+_SOURCES = {
+    "errsm": "Spinal Cord Toolbox test data of 2014, MIT",
+    "gm": "Spinal Cord Grey Matter challenge, CC0",
 }
 _PLANS: dict[str, dict[str, Any]] = {
     "sagittal": {"kind": "fixed_spacing", "spacing_mm": SAGITTAL_MM, "multiple": 32, "maximum_rows": 448, "maximum_columns": 384},
@@ -62,7 +58,7 @@ def main(source: Path, folder: Path, task: str, version: str) -> None:
         raise click.ClickException(f"torch and ONNX Runtime differ by {difference:.2e}")
     used = {name: value.half().contiguous() for name, value in network.state_dict().items() if value.dtype.is_floating_point}
     save_file(used, folder / "model.safetensors")
-    manifest = _manifest(task, version, path, plan) | {"training_people": state["people"]}
+    manifest = _manifest(task, version, path, (plan, state["people"]))
     (folder / "model.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False, width=120), encoding="utf-8")
     print(f"{folder.name}: step {state['step']}, {path.stat().st_size / 1e6:.1f} MB, torch - ORT at most {difference:.1e}")
 
@@ -131,7 +127,17 @@ def _difference(model: nn.Module, path: Path, plan: Mapping[str, Any]) -> float:
     return largest
 
 
-def _manifest(task: str, version: str, path: Path, plan: Mapping[str, Any]) -> dict[str, object]:
+def _training_data(people: Sequence[str]) -> str:
+    """Return in words what a model was trained on."""
+    if not people:
+        return "Synthetic necks (tools/phantom)."
+    sources = [words for prefix, words in _SOURCES.items() if any(one.startswith(prefix) for one in people)]
+    return f"Synthetic necks (tools/phantom), then real slices of {len(people)} people ({'; '.join(sources) or 'own data'})."
+
+
+def _manifest(task: str, version: str, path: Path, made: tuple[Mapping[str, Any], Sequence[str]]) -> dict[str, object]:
+    """Return the fields of ``model.yaml``; ``made`` is the input plan, and the people that were trained on."""
+    plan, people = made
     view = "axial" if task.startswith("axial") else "sagittal"
     channels = ["spinal_cord", "spinal_canal"]
     if task == "keypoints":
@@ -148,7 +154,8 @@ def _manifest(task: str, version: str, path: Path, plan: Mapping[str, Any]) -> d
         "stride": 2 if task == "keypoints" else 1,
         "channels": channels,
         "licence": "Apache-2.0",
-        "training_data": _TRAINING_DATA[view],
+        "training_data": _training_data(people),
+        "training_people": list(people),
     }
 
 
