@@ -17,9 +17,9 @@ class MeasurementConfig(Section):
     smoothing_mm: float = Field(
         0.75, ge=0, le=5, description="Half-width of the parabola with which borders are smoothed along the cord, in mm."
     )
-    minimum_keypoint_confidence: float = Field(0.3, ge=0, le=1, description="Corners below this confidence count as missing.")
+    minimum_keypoint_confidence: float = Field(0.5, ge=0, le=1, description="Corners below this confidence count as missing.")
     flag_keypoint_confidence: float = Field(
-        0.5, ge=0, le=1, description="Corners below this confidence flag the values that use them."
+        0.7, ge=0, le=1, description="Corners below this confidence flag the values that use them."
     )
     minimum_mask_confidence: float = Field(
         0.9, ge=0, le=1, description="A mask whose probabilities promise a smaller Dice gives no value."

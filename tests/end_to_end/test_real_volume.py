@@ -12,7 +12,7 @@ from tests.support.live_node import ROOT, LiveNode
 from tools.nifti_to_dicom import SliceSettings, convert_nifti
 
 REAL = ROOT.parent / "shared" / "data" / "real" / "sagittal"
-# Held out of the training of the models that are in the repository.
+# The masks were trained on this person too, the corners were not: this tests the chain, not how good the models are.
 PERSON = "errsm_21"
 
 

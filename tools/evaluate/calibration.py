@@ -12,7 +12,7 @@ from tools.evaluate.results import CaseResult
 
 _BINS = 6
 # Corners of a neck whose names are a guess say nothing of heights: their confidence is held down by the naming.
-_LEAST_NAMED = 0.3
+_LEAST_NAMED = 0.5
 _MANIFEST = "model.yaml"
 
 
@@ -21,7 +21,7 @@ def fit_calibration(results: Sequence[CaseResult]) -> dict[str, list[float]]:
 
     The confidence of an uncalibrated model with ``peak_of_certainty`` 1 is the height of the peak. Corners are put into bins of
     equal number; the share of each bin that lies within 2 mm is made monotone. One right and one wrong corner are added to each
-    bin, so that nothing is certain.
+    bin, so that nothing is certain. Below the lowest bin the line falls to 0 at no peak at all: too few corners are that low.
 
     Raises
     ------
@@ -38,7 +38,10 @@ def fit_calibration(results: Sequence[CaseResult]) -> dict[str, list[float]]:
     middles = [float(heights[one].mean()) for one in bins]
     shares = [(right[one].sum() + 1) / (len(one) + 2) for one in bins]
     rising = IsotonicRegression().fit_transform(middles, shares, sample_weight=[len(one) for one in bins])
-    return {"heights": [round(one, 4) for one in middles], "probabilities": [round(float(one), 4) for one in rising]}
+    return {
+        "heights": [0.0, *(round(one, 4) for one in middles)],
+        "probabilities": [0.0, *(round(float(one), 4) for one in rising)],
+    }
 
 
 def write_calibration(folder: Path, calibration: dict[str, list[float]]) -> None:

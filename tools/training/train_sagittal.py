@@ -28,7 +28,7 @@ SETTINGS = Settings(
     batch=8,
     warm_up_steps=60,
     zoom=0.15,
-    real_share=0.4,
+    real_share=0.6,
     people=SUBJECTS,
     heat_maps=28,
 )

@@ -90,7 +90,7 @@ def test_low_confidence_of_a_posterior_corner_withholds_and_middling_confidence_
     low = measure(changed(C4_PS, confidence=0.1)).sagittal.ratio(CORD).ratio
     assert withheld(low, Reason.KEYPOINT_CONFIDENCE_LOW)
     # C5's lower corner bounds C5/C6, where the cord is narrowest.
-    middling = measure(changed(C5_PI, confidence=0.4)).sagittal.ratio(CORD).ratio
+    middling = measure(changed(C5_PI, confidence=0.6)).sagittal.ratio(CORD).ratio
     assert middling.verdict is Verdict.FLAG
     assert Reason.KEYPOINT_CONFIDENCE_LOW in codes(middling)
 

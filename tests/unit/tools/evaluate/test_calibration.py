@@ -25,6 +25,7 @@ def test_the_share_of_right_corners_is_found_again():
     errors = np.where(rng.random(6000) < heights, 1.0, 3.0)  # a peak of height h is right with probability h
     fitted = fit_calibration([case(heights, errors)])
     assert np.interp([0.3, 0.6, 0.9], fitted["heights"], fitted["probabilities"]) == pytest.approx([0.3, 0.6, 0.9], abs=0.05)
+    assert (fitted["heights"][0], fitted["probabilities"][0]) == (0.0, 0.0)
     assert np.all(np.diff(fitted["probabilities"]) >= 0)
 
 
