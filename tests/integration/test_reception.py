@@ -197,7 +197,8 @@ def test_an_abort_inside_an_instance_leaves_the_receiver_well(receiver, tmp_path
     association = entity.associate(
         "127.0.0.1", receiver.port, [build_context("1.2.840.10008.5.1.4.1.1.4", ExplicitVRLittleEndian)], ae_title="CSPINE"
     )
-    big = write_instance(tmp_path / "big.dcm", mr_instance(rows=2048))
+    # 52 MB, more than the buffers of both sockets hold (4 and 32 MB on Linux): the abort comes before the end has been sent
+    big = write_instance(tmp_path / "big.dcm", mr_instance(rows=5120))
     sender = threading.Thread(target=lambda: association.send_c_store(big))
     sender.start()
     wait_until(lambda: any(path.stat().st_size > 1000 for path in receiver.store.incoming.iterdir()), "the instance is arriving")
