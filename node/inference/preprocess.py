@@ -98,7 +98,7 @@ def model_input(pixels: Pixels, grid: ModelGrid, reference: float) -> Pixels:
 
 def fit_grid(manifest: ModelManifest, plane: ImagePlane, voxels: Pixels) -> ModelGrid:
     """Return the model's grid for a volume, voxels [slice, row, column] on planes that are parallel to ``plane``."""
-    steps = _steps(plane, manifest.view)
+    steps = upright_steps(plane, manifest.view)
     brightest = voxels.max(axis=0)
     tissue = brightest > manifest.plan.tissue_share * reference_signal(voxels, manifest.reference_percentile)
     low, high = _rectangle(tissue, steps)
@@ -107,7 +107,7 @@ def fit_grid(manifest: ModelManifest, plane: ImagePlane, voxels: Pixels) -> Mode
     return _fixed_size(manifest.plan, steps, (low, high))
 
 
-def _steps(plane: ImagePlane, view: View) -> Points:
+def upright_steps(plane: ImagePlane, view: View) -> Points:
     """Return the source steps (row, column) that lead one pixel down and one across, as columns: a signed permutation."""
     axes = np.stack([plane.along_column, plane.along_row])
     cosines = np.stack([axes @ direction for direction in _DIRECTIONS[view]], axis=1)

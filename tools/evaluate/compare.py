@@ -15,7 +15,7 @@ from node.domain.measurement import Measurements
 from node.domain.prediction import Keypoints
 from node.domain.study import SeriesRole
 from node.inference import ModelLibrary
-from node.measurement.axial_series import measure_axial
+from node.measurement import measure_axial
 from node.pipeline import examine
 from tools.evaluate.agreement import Mask, dice, hausdorff95_mm, iou
 from tools.evaluate.case import Case, Cover, Truth, truth_masks

@@ -12,19 +12,17 @@ import numpy as np
 import numpy.typing as npt
 
 from node.domain.anatomy import LANDMARKS, VERTEBRAE, Structure
-from node.domain.geometry import LEFT, POSTERIOR, SUPERIOR, ImagePlane, Points
+from node.domain.geometry import ImagePlane, Points
 from node.domain.study import SeriesRole
+from node.inference.manifest import View
+from node.inference.preprocess import upright_steps
 from tools.labelme import Annotation, annotation_paths, read_annotation
 from tools.labelme.picture import from_grey, read_png
 from tools.training.pool import AXIAL_MM, CENTRES, SAGITTAL_MM
 from tools.training.real import Array, Sample
 
 _SPACING_MM = {SeriesRole.SAGITTAL_T2: SAGITTAL_MM, SeriesRole.AXIAL_T2: AXIAL_MM}
-#: Patient directions in which rows and columns of a training slice grow.
-_DIRECTIONS = {
-    SeriesRole.SAGITTAL_T2: (-np.array(SUPERIOR), np.array(POSTERIOR)),
-    SeriesRole.AXIAL_T2: (np.array(POSTERIOR), np.array(LEFT)),
-}
+_VIEW = {SeriesRole.SAGITTAL_T2: View.SAGITTAL, SeriesRole.AXIAL_T2: View.AXIAL}
 
 
 def annotated_samples(folder: Path, role: SeriesRole) -> list[Sample]:
@@ -104,11 +102,8 @@ class _Grid:
 
 
 def _fitted(plane: ImagePlane, role: SeriesRole) -> _Grid:
-    """Return the canonical grid over the whole slice, turned and mirrored as the training slices are."""
-    stored = np.stack([plane.along_column, plane.along_row])
-    cosines = stored @ np.stack(_DIRECTIONS[role], axis=1)
-    straight = abs(cosines[0, 0]) + abs(cosines[1, 1]) >= abs(cosines[0, 1]) + abs(cosines[1, 0])
-    steps = (np.eye(2) if straight else np.eye(2)[::-1]) * np.where(cosines < 0, -1.0, 1.0)
+    """Return the canonical grid over the whole slice, turned and mirrored as the node does it for its models."""
+    steps = upright_steps(plane, _VIEW[role])
     last = np.array([plane.rows, plane.columns]) - 1.0
     sizes = np.abs(steps.T) @ (last * np.asarray(plane.spacing)) / _SPACING_MM[role]
     offset = np.where(steps.sum(axis=1) < 0, last, 0.0)

@@ -119,7 +119,7 @@ class Training:
         self.optimizer = torch.optim.AdamW(self._groups(), lr=settings.learning_rate)
         self.average = checkpoint.Average(self.network, settings.average_decay)
         state = checkpoint.load(run.out / "last.pt")
-        self.people = checkpoint.people(run.init) | checkpoint.people(run.out / "last.pt")
+        self.people = checkpoint.people(run.init) | set(() if state is None else state["people"])
         self.rng = checkpoint.generator_from(state, settings.seed)
         self.step, spent_s = checkpoint.resume(state, self.network, self.optimizer, self.average)
         self._began = self._clock() - spent_s
