@@ -13,7 +13,7 @@ from pathlib import Path
 
 from node import __version__
 from node.config import Config, InferenceConfig, MeasurementConfig
-from node.domain.analysis import Analysis, SegmentedSeries
+from node.domain.analysis import Analysis, History, SegmentedSeries
 from node.domain.errors import Declined, Finding, PermanentError, Severity
 from node.domain.image import Volume
 from node.domain.job import AnalysisOutcome, AnalysisStatus
@@ -30,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 #: Models that come with the package: beside it in a source tree, inside it in a wheel.
 _MODELS_DIRS = (Path(__file__).parent / "_models", Path(__file__).parent.parent / "models")
+
+_NO_HISTORY = History()
 
 
 class Pipeline:
@@ -69,8 +71,13 @@ class Pipeline:
         parts += [section.model_dump_json() for section in sections]
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
-    def analyse(self, study: ReceivedStudy, out_dir: Path) -> AnalysisOutcome:
+    def analyse(self, study: ReceivedStudy, out_dir: Path, history: History = _NO_HISTORY) -> AnalysisOutcome:
         """Analyse one study and write its results to ``out_dir``, all or nothing.
+
+        Parameters
+        ----------
+        history
+            Reports that the new one replaces or compares with.
 
         Raises
         ------
@@ -81,7 +88,7 @@ class Pipeline:
         """
         started = time.monotonic()
         try:
-            analysis = self._analyse(study)
+            analysis = self._analyse(study, history)
         except Declined as declined:
             write_declined(study.study_instance_uid, declined, self.software, out_dir)
             raise
@@ -97,22 +104,24 @@ class Pipeline:
             models=self.models,
         )
 
-    def _analyse(self, study: ReceivedStudy) -> Analysis:
+    def _analyse(self, study: ReceivedStudy, history: History) -> Analysis:
         selection = select_series(study, self._config.selection)
         volumes, unloaded = load_volumes(selection)
         series_by_role, measurements = examine(volumes, self._library, self._config.measurement)
         findings = tuple(dict.fromkeys((*selection.findings, *unloaded, *measurements.findings)))
         return Analysis(
             study_instance_uid=study.study_instance_uid,
-            fingerprint=self._study_fingerprint(selection),
+            fingerprint=self._study_fingerprint(selection, history),
             series_by_role=series_by_role,
             measurements=replace(measurements, findings=findings),
             skipped=selection.skipped,
+            history=history,
         )
 
-    def _study_fingerprint(self, selection: StudySelection) -> str:
+    def _study_fingerprint(self, selection: StudySelection, history: History) -> str:
         used = sorted(ref.sop_instance_uid for one in selection.series_by_role.values() for ref in one.series.instances)
-        return hashlib.sha256("\n".join([self.fingerprint(), selection.study_instance_uid, *used]).encode()).hexdigest()
+        parts = [self.fingerprint(), selection.study_instance_uid, *used, *history.identity]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def examine(

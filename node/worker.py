@@ -6,13 +6,14 @@ from pathlib import Path
 
 from node.config import Config, DestinationConfig
 from node.delivery import deliver_objects
+from node.domain.analysis import History, PriorReport
 from node.domain.errors import Finding, Severity
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, AnalysisOutcome, DeliveryOutcome
 from node.domain.report import ReportObject
 from node.pipeline import Pipeline, open_pipeline
-from node.reporting import read_report
-from node.store import Store, open_store
+from node.reporting import measurement_report, read_prior, read_report
+from node.store import PatientStudy, Store, identify_patient, open_store
 from node.workflows import Collaborators, work_until_stopped
 
 
@@ -56,10 +57,23 @@ class StoredStudyAnalyser:
         """Return what decides a result besides the study."""
         return self._pipeline.fingerprint()
 
-    def analyse(self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId) -> AnalysisOutcome:
+    def analyse(self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId, predecessor: Path | None) -> AnalysisOutcome:
         """Analyse what the store holds of a study now."""
         folder = self._store.results_folder(study_instance_uid, analysis_id)
-        return self._pipeline.analyse(self._store.study(study_instance_uid), folder)
+        study = self._store.study(study_instance_uid)
+        who = identify_patient(study.all_series[0].instances[0].path)
+        history = History(None if predecessor is None else measurement_report(predecessor), self._prior(who, study_instance_uid))
+        outcome = self._pipeline.analyse(study, folder, history)
+        if who is not None:
+            self._store.note_analysis(who, study_instance_uid, analysis_id)
+        return outcome
+
+    def _prior(self, who: PatientStudy | None, study_instance_uid: StudyInstanceUID) -> PriorReport | None:
+        """Return the latest report of an earlier study of the patient that holds a value."""
+        folders = self._store.earlier_results(who, study_instance_uid) if who is not None else ()
+        reports = (measurement_report(folder) for folder in folders)
+        priors = (read_prior(report.instance.path) for report in reports if report is not None)
+        return next((prior for prior in priors if prior is not None), None)
 
 
 class ReportDeliverer:

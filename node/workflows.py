@@ -51,8 +51,11 @@ class Analyser(Protocol):
     def fingerprint(self) -> str:
         """Return what decides a result besides the study: software version, weights, configuration."""
 
-    def analyse(self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId) -> AnalysisOutcome:
-        """Analyse a study; called again for the same analysis, it gives the same objects in the same place."""
+    def analyse(self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId, predecessor: Path | None) -> AnalysisOutcome:
+        """Analyse a study; called again for the same analysis, it gives the same objects in the same place.
+
+        ``predecessor`` is the results folder of the version before, which the new results replace.
+        """
 
 
 class Deliverer(Protocol):
@@ -191,7 +194,8 @@ class AnalysisWorkflow:
         if ending is not None:
             return _json(_ANALYSIS_RESULT, ending)
         _log.info("analysis begun", extra={"analysis": analysis_id})
-        result = _guarded(lambda: self._collaborators.analyser.analyse(study_instance_uid, analysis_id))
+        predecessor = self._ledger.predecessor_folder(analysis_id)
+        result = _guarded(lambda: self._collaborators.analyser.analyse(study_instance_uid, analysis_id, predecessor))
         if isinstance(result, NodeError):
             return _json(_ANALYSIS_RESULT, ending_of(result))
         if result.status == AnalysisStatus.DECLINED:

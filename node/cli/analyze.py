@@ -1,6 +1,8 @@
 """``cspine-node analyze``: one study, or several, without network or queue."""
 
 import json
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -10,20 +12,29 @@ from rich.table import Table
 
 from node.cli.program import EXIT_DECLINED, EXIT_ERROR, config_option, config_path_or_default
 from node.config import load_config
+from node.domain.analysis import History
 from node.domain.errors import Declined, NodeError
 from node.domain.study import ReceivedStudy
-from node.pipeline import Pipeline, open_pipeline
-from node.store import CollectedStudies, collect_studies
+from node.pipeline import open_pipeline
+from node.reporting import read_prior
+from node.store import CollectedStudies, collect_studies, identify_patient
 
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path))
 @click.option("--out", "out_dir", required=True, type=click.Path(file_okay=False, path_type=Path), help="Folder for the results.")
+@click.option(
+    "--prior",
+    "prior_path",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Our SR of an earlier study of the patient.",
+)
 @config_option
-def analyze(paths: tuple[Path, ...], out_dir: Path, config_path: Path | None) -> None:
+def analyze(paths: tuple[Path, ...], out_dir: Path, prior_path: Path | None, config_path: Path | None) -> None:
     """Analyse DICOM files or folders; write SEG, SR, measurements.json and overlay PNGs to --out.
 
-    One study is written to --out itself, several to one folder each, named by StudyInstanceUID.
+    One study is written to --out itself, several to one folder each, named by StudyInstanceUID. With --prior, an SR of
+    this node of an earlier study of the same patient, the change of MSCC, MCC, area and ratio is reported too.
     Exit code: 0 measured, 3 declined (the reason is printed), 1 error; of several studies the worst counts.
     """
     config = load_config(config_path_or_default(config_path))
@@ -32,6 +43,7 @@ def analyze(paths: tuple[Path, ...], out_dir: Path, config_path: Path | None) ->
     _warn_of_unusable(collected, progress_console)
     if not collected.studies:
         raise SystemExit(_fail(progress_console, "no DICOM study was found", EXIT_ERROR))
+    history = _history(prior_path, collected.studies, progress_console)
     codes: list[int] = []
     with Progress(SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=progress_console) as progress:
         task = progress.add_task("loading models")
@@ -39,7 +51,7 @@ def analyze(paths: tuple[Path, ...], out_dir: Path, config_path: Path | None) ->
         for number, study in enumerate(collected.studies, 1):
             progress.update(task, description=f"analysing study {number} of {len(collected.studies)}")
             folder = out_dir if len(collected.studies) == 1 else out_dir / study.study_instance_uid
-            codes.append(_analyse(pipeline, study, folder, console))
+            codes.append(_analyse(partial(pipeline.analyse, study, folder, history), folder, console))
     raise SystemExit(EXIT_ERROR if EXIT_ERROR in codes else max(codes))
 
 
@@ -53,10 +65,27 @@ def _fail(console: Console, message: str, code: int) -> int:
     return code
 
 
-def _analyse(pipeline: Pipeline, study: ReceivedStudy, folder: Path, console: Console) -> int:
+def _history(prior_path: Path | None, studies: Sequence[ReceivedStudy], console: Console) -> History:
+    """Return what the studies are compared with; end with an error if that is not an SR of ours of the same, one patient."""
+    if prior_path is None:
+        return History()
+    prior = read_prior(prior_path)
+    if prior is None:
+        raise SystemExit(_fail(console, f"--prior: {prior_path} is not a measurement SR of this node with a value", EXIT_ERROR))
+    patients = {identify_patient(study.all_series[0].instances[0].path) for study in studies}
+    who = identify_patient(prior_path)
+    if who is None or any(patient is None or patient.key != who.key for patient in patients):
+        message = (
+            "--prior: the report is not of the same patient (number, issuer, name, birth date, sex), or one of these is missing"
+        )
+        raise SystemExit(_fail(console, message, EXIT_ERROR))
+    return History(prior=prior)
+
+
+def _analyse(analyse: Callable[[], object], folder: Path, console: Console) -> int:
     errors = Console(stderr=True)
     try:
-        pipeline.analyse(study, folder)
+        analyse()
     except Declined as declined:
         for finding in declined.findings:
             errors.print(f"  {finding.code}: {finding.message}", highlight=False, soft_wrap=True)
@@ -76,11 +105,23 @@ def print_measurements(folder: Path, console: Console) -> None:
     for row in _rows(document):
         table.add_row(*row)
     console.print(table)
+    _print_changes(document.get("prior") or {}, console)
     for file in document["files"]:
         console.print(f"{file['kind']}: {folder / file['path']}", highlight=False, soft_wrap=True)
     console.print(f"measurements: {folder / 'measurements.json'}", highlight=False, soft_wrap=True)
     for picture in sorted(folder.glob("*.png")):
         console.print(f"picture: {picture}", highlight=False, soft_wrap=True)
+
+
+def _print_changes(prior: dict, console: Console) -> None:  # type: ignore[type-arg]
+    for key, name in (
+        ("mscc_percent", "MSCC"),
+        ("mcc_percent", "MCC"),
+        ("ta_mm2", "transverse area"),
+        ("cr", "compression ratio"),
+    ):
+        if change := prior.get(key):
+            console.print(f"{name}: prior {change['prior']:g}, change {change['change']:+g}", highlight=False)
 
 
 def _rows(document: dict) -> list[tuple[str, ...]]:  # type: ignore[type-arg]

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from node.domain.anatomy import Structure
 from node.domain.errors import Finding
-from node.domain.identity import SeriesInstanceUID, StudyInstanceUID
+from node.domain.identity import InstanceRef, SeriesInstanceUID, StudyInstanceUID
 from node.domain.image import Volume
-from node.domain.measurement import Measurements
+from node.domain.measurement import Measurements, Quantity
 from node.domain.prediction import Masks
+from node.domain.report import ReportObject
 from node.domain.study import SeriesRole
 
 
@@ -19,6 +21,47 @@ class SegmentedSeries:
     masks: Masks
 
 
+@dataclass(frozen=True, slots=True)
+class PriorReport:
+    """What was measured on an earlier study of the same patient.
+
+    Parameters
+    ----------
+    report
+        The measurement SR that says it.
+    values
+        In the unit of the SR, by what was measured; a value that was withheld is absent.
+    model_uids
+        Device UID of each trained network that it rests on.
+    """
+
+    report: InstanceRef
+    values: Mapping[tuple[Quantity, Structure], float]
+    model_uids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """What was reported before and a new report refers to.
+
+    Parameters
+    ----------
+    predecessor
+        The measurement SR of the version before of the same study, which the new one replaces.
+    prior
+        The latest report of an earlier study of the same patient.
+    """
+
+    predecessor: ReportObject | None = None
+    prior: PriorReport | None = None
+
+    @property
+    def identity(self) -> tuple[str, ...]:
+        """UIDs of the reports that it names: they decide the result too."""
+        predecessor = () if self.predecessor is None else (f"predecessor {self.predecessor.instance.sop_instance_uid}",)
+        return predecessor + (() if self.prior is None else (f"prior {self.prior.report.sop_instance_uid}",))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Analysis:
     """One analysed study.
@@ -27,7 +70,7 @@ class Analysis:
     ----------
     fingerprint
         SHA-256, hexadecimal, of everything that decides the result: sorted input SOP Instance UIDs, software version,
-        weight hashes, configuration. Result UIDs derive from it, so equal input gives equal UIDs.
+        weight hashes, configuration, reports it refers to. Result UIDs derive from it, so equal input gives equal UIDs.
     """
 
     study_instance_uid: StudyInstanceUID
@@ -35,3 +78,4 @@ class Analysis:
     series_by_role: Mapping[SeriesRole, SegmentedSeries]
     measurements: Measurements
     skipped: Mapping[SeriesInstanceUID, tuple[Finding, ...]] = field(default_factory=dict)
+    history: History = History()

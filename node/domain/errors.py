@@ -110,6 +110,7 @@ class Reason(StrEnum):
     FRAME_OF_REFERENCE_DIFFERS = "frame_of_reference_differs"
     AXIAL_OBLIQUE = "axial_oblique"
     CORD_ROTATED = "cord_rotated"
+    PRIOR_NOT_COMPARABLE = "prior_not_comparable"
 
     # reporting
     REPORT_FAILED = "report_failed"

@@ -152,6 +152,25 @@ class Ledger:
             self._touch(session, analysis.study_instance_uid)
             return analysis.interruptions
 
+    def predecessor_folder(self, analysis_id: AnalysisId) -> Path | None:
+        """Return the results folder of the latest version before an analysis that has results; None if it is the first."""
+        with self.transaction() as session:
+            analysis = session.get(AnalysisRow, analysis_id)
+            if analysis is None:
+                return None
+            earlier = (
+                select(AnalysisRow.folder)
+                .where(
+                    AnalysisRow.study_instance_uid == analysis.study_instance_uid,
+                    AnalysisRow.revision < analysis.revision,
+                    AnalysisRow.object_count > 0,
+                )
+                .order_by(AnalysisRow.revision.desc())
+                .limit(1)
+            )
+            folder = session.scalar(earlier)
+            return None if folder is None else Path(folder)
+
     def end_analysis(self, analysis_id: AnalysisId, ending: Ending) -> None:
         """Note how a try at an analysis ended without a result; a cancelled analysis stays cancelled."""
         with self.transaction() as session:

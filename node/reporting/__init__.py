@@ -8,6 +8,7 @@ gives the same bytes. It never measures, never changes a value, never writes a w
 from node.reporting.build import build_report, write_declined
 from node.reporting.folder import read_report
 from node.reporting.measurements_json import encode, measured_document, measurements_schema
+from node.reporting.prior import measurement_report, read_prior
 from node.reporting.provenance import Software
 
 __all__ = [
@@ -15,7 +16,9 @@ __all__ = [
     "build_report",
     "encode",
     "measured_document",
+    "measurement_report",
     "measurements_schema",
+    "read_prior",
     "read_report",
     "write_declined",
 ]

@@ -92,11 +92,12 @@ class _Objects:
 
     def _measurement_report(self, folder: Path) -> ReportObject:
         document = _built("SR", partial(build_sr, self.analysis, self.sources, self.provenance))
-        other = as_comprehensive_sr(document, self.analysis.fingerprint)
+        other = as_comprehensive_sr(document, self.analysis)
         fallback = self._save(other, ReportKind.SR, folder / "sr_comprehensive.dcm")
         return self._save(document, ReportKind.SR, folder / "sr_comprehensive_3d.dcm", fallback)
 
     def _save(self, built: Dataset, kind: ReportKind, path: Path, fallback: ReportObject | None = None) -> ReportObject:
+        self.provenance.contribute(built)
         freeze(built, self.moment)
         self.subject.identify(built)
         try:

@@ -70,6 +70,26 @@ QUANTITIES: Mapping[tuple[Quantity, Structure], Code] = {
     (Quantity.CORD_COMPRESSION_RATIO, _CORD): _private("CORD_CR", "Spinal cord compression ratio (AP/transverse)"),
 }
 
+#: A value of the prior report and the change against it (present minus prior), for what is compared over time.
+COMPARED: Mapping[tuple[Quantity, Structure], tuple[Code, Code]] = {
+    (Quantity.MAXIMUM_SPINAL_CORD_COMPRESSION, _CORD): (
+        _private("MSCC_PRIOR", "Prior maximum spinal cord compression"),
+        _private("MSCC_CHANGE", "Change of maximum spinal cord compression"),
+    ),
+    (Quantity.MAXIMUM_CANAL_COMPROMISE, _CANAL): (
+        _private("MCC_PRIOR", "Prior maximum canal compromise"),
+        _private("MCC_CHANGE", "Change of maximum canal compromise"),
+    ),
+    (Quantity.CROSS_SECTIONAL_AREA, _CORD): (
+        _private("CORD_AREA_PRIOR", "Prior spinal cord area"),
+        _private("CORD_AREA_CHG", "Change of spinal cord area"),
+    ),
+    (Quantity.CORD_COMPRESSION_RATIO, _CORD): (
+        _private("CORD_CR_PRIOR", "Prior spinal cord compression ratio"),
+        _private("CORD_CR_CHANGE", "Change of spinal cord compression ratio"),
+    ),
+}
+
 #: The diameters that a compression ratio is made of: at the level, above, below.
 RATIO_DIAMETERS: Mapping[Structure, tuple[Code, Code, Code]] = {
     _CORD: (
@@ -127,6 +147,7 @@ REASONS: Mapping[Reason, Code] = {
     Reason.FRAME_OF_REFERENCE_DIFFERS: _private("R_FRAME_OF_REF", "Series do not share a frame of reference"),
     Reason.AXIAL_OBLIQUE: _private("R_OBLIQUE", "Axial slice oblique to the spinal cord"),
     Reason.CORD_ROTATED: _private("R_CORD_ROTATED", "Axes of the spinal cord rotated against the patient"),
+    Reason.PRIOR_NOT_COMPARABLE: _private("R_PRIOR", "Prior measured with other trained networks"),
 }
 
 
@@ -139,7 +160,7 @@ def private_codes() -> tuple[Code, ...]:
     """Return the whole private scheme, for the conformance statement."""
     tables = (QUANTITIES, METHODS, VERDICTS, REASONS)
     listed = [code for table in tables for code in table.values()]
-    listed += [code for trio in RATIO_DIAMETERS.values() for code in trio]
+    listed += [code for some in (*RATIO_DIAMETERS.values(), *COMPARED.values()) for code in some]
     listed += [MAXIMUM_LEVEL, VERTEBRAL_BODY_CORNERS, CORNER_CONFIDENCE, QUALITY, QUALITY_REASON, _OTHER_REASON]
     return tuple(dict.fromkeys(code for code in listed if code.scheme_designator == SCHEME))
 

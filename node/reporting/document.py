@@ -149,6 +149,25 @@ class FileEntry(_Entry):
     )
 
 
+class ChangeEntry(_Entry):
+    """A value of the prior report and the present value less it: percentage points, mm2, or without unit."""
+
+    prior: float
+    change: float
+
+
+class PriorEntry(_Entry):
+    """The report of an earlier study of the same patient, and what changed; null where one of both values is missing."""
+
+    study_instance_uid: str
+    sop_instance_uid: str
+    mscc_percent: ChangeEntry | None
+    mcc_percent: ChangeEntry | None
+    ta_mm2: ChangeEntry | None
+    cr: ChangeEntry | None
+    reasons: tuple[ReasonEntry, ...]
+
+
 class SkippedSeriesEntry(_Entry):
     """A series of the study that was not used."""
 
@@ -169,3 +188,7 @@ class MeasurementsDocument(_Entry):
     files: tuple[FileEntry, ...]
     pictures: tuple[str, ...] = Field(description="Overlay pictures, relative to the file itself.")
     skipped: tuple[SkippedSeriesEntry, ...]
+    prior: PriorEntry | None = None
+    predecessor_sop_instance_uid: str | None = Field(
+        None, description="Measurement SR of the version before of this study, which this one replaces."
+    )

@@ -10,4 +10,9 @@ def shown(measurement: Measurement | None) -> float | None:
     """Return the value rounded as it is shown everywhere; None if it is withheld or was not measured."""
     if measurement is None or measurement.value is None:
         return None
-    return round(measurement.value, _DECIMALS[measurement.unit]) + 0.0
+    return rounded(measurement.value, measurement.unit)
+
+
+def rounded(value: float, unit: Unit) -> float:
+    """Return a number in a unit as it is shown everywhere."""
+    return round(value, _DECIMALS[unit]) + 0.0

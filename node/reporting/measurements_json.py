@@ -12,6 +12,7 @@ from node.domain.measurement import (
     AxialSliceMeasurements,
     CompressionRatio,
     Measurement,
+    Quantity,
     ReferenceMethod,
     SagittalMeasurements,
     Verdict,
@@ -21,12 +22,14 @@ from node.domain.study import SeriesRole
 from node.reporting.document import (
     AxialEntry,
     AxialSliceEntry,
+    ChangeEntry,
     FileEntry,
     KeypointEntry,
     LevelEntry,
     LineEntry,
     MeasurementsDocument,
     ModelEntry,
+    PriorEntry,
     RatioEntry,
     RatioWithAlternativesEntry,
     ReasonEntry,
@@ -35,6 +38,7 @@ from node.reporting.document import (
     SoftwareEntry,
 )
 from node.reporting.figures import shown
+from node.reporting.prior import changes_of
 from node.reporting.provenance import Software
 
 _VERDICTS = tuple(Verdict)
@@ -56,7 +60,7 @@ def measured_document(
     """Return everything that was measured on a study; withheld values are null and say why."""
     measured = analysis.measurements
     series = analysis.series_by_role
-    sagittal, axial = measured.sagittal, measured.axial
+    sagittal, axial, predecessor = measured.sagittal, measured.axial, analysis.history.predecessor
     return MeasurementsDocument(
         study_instance_uid=analysis.study_instance_uid,
         status=measured.status.value,
@@ -71,6 +75,24 @@ def measured_document(
             SkippedSeriesEntry(series_instance_uid=uid, reasons=_reasons(found))
             for uid, found in sorted(analysis.skipped.items())
         ),
+        prior=_prior(analysis),
+        predecessor_sop_instance_uid=predecessor.instance.sop_instance_uid if predecessor is not None else None,
+    )
+
+
+def _prior(analysis: Analysis) -> PriorEntry | None:
+    if (prior := analysis.history.prior) is None:
+        return None
+    changes = {one.measured.quantity: one for one in changes_of(analysis)}
+    entries = {quantity: ChangeEntry(prior=one.prior, change=one.difference) for quantity, one in changes.items()}
+    return PriorEntry(
+        study_instance_uid=prior.report.study_instance_uid,
+        sop_instance_uid=prior.report.sop_instance_uid,
+        mscc_percent=entries.get(Quantity.MAXIMUM_SPINAL_CORD_COMPRESSION),
+        mcc_percent=entries.get(Quantity.MAXIMUM_CANAL_COMPROMISE),
+        ta_mm2=entries.get(Quantity.CROSS_SECTIONAL_AREA),
+        cr=entries.get(Quantity.CORD_COMPRESSION_RATIO),
+        reasons=_reasons(finding for one in changes.values() for finding in one.findings),
     )
 
 

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.sr import (
     AlgorithmIdentification,
+    CodedConcept,
     DeviceObserverIdentifyingAttributes,
     ObservationContext,
     ObserverContext,
 )
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 from pydicom.sr.codedict import codes
 
 from node.config import ReportingConfig
@@ -27,6 +30,11 @@ class Software:
     version: str
 
 
+def model_uid(model: ModelIdentity) -> str:
+    """Return the Device UID of a trained network: another for every version and every set of weights."""
+    return derived_uid(f"{model.name}/{model.version}/{model.sha256}", "device")
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Everything about the maker of a result that goes into its objects."""
@@ -40,6 +48,25 @@ class Provenance:
         """UID of the device observer; another whenever software or weights change (IHE AIR)."""
         weights = "/".join(sorted(model.sha256 for model in self.models))
         return derived_uid(f"{self.software.name}/{self.software.version}/{weights}", "device")
+
+    def contribute(self, result: Dataset) -> None:
+        """Name each model of the analysis in a result as contributing equipment.
+
+        Every combination of model, version and weights is a device of its own, with a Device UID (IHE AIR). The UID of the node
+        itself stands in the observer context. Source: PS3.3 section C.12.1.
+        """
+        others = result.get("ContributingEquipmentSequence") or ()
+        result.ContributingEquipmentSequence = Items([*others, *(self._equipment(model) for model in self.models)])
+
+    def _equipment(self, model: ModelIdentity) -> Dataset:
+        item = Dataset()
+        item.PurposeOfReferenceCodeSequence = Items([CodedConcept.from_code(codes.DCM.ProcessingEquipment)])
+        item.Manufacturer = self.settings.manufacturer
+        item.ManufacturerModelName = model.name
+        item.SoftwareVersions = model.version
+        item.DeviceUID = model_uid(model)
+        item.ContributionDescription = f"Trained network, SHA-256 of its weights {model.sha256}"
+        return item
 
     def algorithm(self, models: Sequence[ModelIdentity]) -> AlgorithmIdentification:
         """Return TID 4019 for what the models found, with the hash of each one's weights."""

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Iterable, Mapping
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
 from highdicom import sr
 from pydicom.dataset import Dataset, FileMetaDataset
+from pydicom.sequence import Sequence as Items
 from pydicom.sr.coding import Code
-from pydicom.tag import Tag
 from pydicom.uid import ComprehensiveSRStorage
 
 from node.domain.analysis import Analysis
+from node.domain.identity import InstanceRef
 from node.domain.measurement import Evidence, Verdict
 from node.domain.prediction import ModelIdentity
 from node.domain.study import SeriesRole
@@ -22,7 +24,6 @@ from node.reporting.sr_content import Group, Place, groups_of, is_complete
 from node.reporting.uids import derived_uid
 
 _SERIES_NUMBER = 9310
-_IDENTITY = ("SOPClassUID", "SOPInstanceUID", "SeriesInstanceUID", "SeriesNumber")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,8 +52,9 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
         referenced_images=images,
     )
     qualification = provenance.settings.content_qualification
+    predecessor, prior = analysis.history.predecessor, analysis.history.prior
     document: Dataset = sr.Comprehensive3DSR(
-        evidence=images,
+        evidence=images if prior is None else [*images, reference_of(prior.report)],
         content=report,
         series_instance_uid=derived_uid(analysis.fingerprint, "SR series"),
         series_number=_SERIES_NUMBER,
@@ -68,26 +70,48 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
         series_description=f"AI cervical cord measurements {qualification}",
         content_qualification=qualification,
         coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
+        previous_versions=None if predecessor is None else [reference_of(predecessor.instance)],
     )
     return document
 
 
-def as_comprehensive_sr(document: Dataset, fingerprint: str) -> Dataset:
+def reference_of(instance: InstanceRef) -> Dataset:
+    """Return the identity of a result object, as much of it as highdicom refers to."""
+    reference = Dataset()
+    reference.StudyInstanceUID, reference.SeriesInstanceUID = instance.study_instance_uid, instance.series_instance_uid
+    reference.SOPClassUID, reference.SOPInstanceUID = instance.sop_class_uid, instance.sop_instance_uid
+    return reference
+
+
+def as_comprehensive_sr(document: Dataset, analysis: Analysis) -> Dataset:
     """Return the same report as Comprehensive SR, which more systems take, with an identity and a series of its own.
 
-    Its regions are two-dimensional (SCOORD), so nothing in it needs the other class.
+    It replaces the Comprehensive SR of the version before. Its regions are two-dimensional (SCOORD), so nothing in it
+    needs the other class.
     """
-    # the elements are shared with the first report, so these are replaced, not changed
-    other = Dataset({tag: element for tag, element in document.items() if tag not in map(Tag, _IDENTITY)})
+    # copies, because pydicom changes the element in place when a value is set; what is inside sequences stays shared
+    other = Dataset({tag: copy(element) for tag, element in document.items()})
     other.SOPClassUID = ComprehensiveSRStorage
-    other.SOPInstanceUID = derived_uid(fingerprint, "SR fallback")
-    other.SeriesInstanceUID = derived_uid(fingerprint, "SR fallback series")
+    other.SOPInstanceUID = derived_uid(analysis.fingerprint, "SR fallback")
+    other.SeriesInstanceUID = derived_uid(analysis.fingerprint, "SR fallback series")
     other.SeriesNumber = _SERIES_NUMBER + 1
     other.file_meta = FileMetaDataset(document.file_meta)
     del other.file_meta.MediaStorageSOPClassUID, other.file_meta.MediaStorageSOPInstanceUID
     other.file_meta.MediaStorageSOPClassUID = other.SOPClassUID
     other.file_meta.MediaStorageSOPInstanceUID = other.SOPInstanceUID
+    predecessor = analysis.history.predecessor
+    if predecessor is not None and predecessor.fallback is not None:
+        other.PredecessorDocumentsSequence = Items([_predecessor(predecessor.fallback.instance)])
     return other
+
+
+def _predecessor(instance: InstanceRef) -> Dataset:
+    """Return an item of the Predecessor Documents Sequence. Source: PS3.3 section C.17.2.3, table 10-4."""
+    reference, series, item = Dataset(), Dataset(), Dataset()
+    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = instance.sop_class_uid, instance.sop_instance_uid
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = instance.series_instance_uid, Items([reference])
+    item.StudyInstanceUID, item.ReferencedSeriesSequence = instance.study_instance_uid, Items([series])
+    return item
 
 
 def _models(analysis: Analysis) -> dict[SeriesRole, tuple[ModelIdentity, ...]]:

@@ -4,8 +4,8 @@ Every group is drawn: viewers that list an SR (OHIF) fail on groups without coor
 a point: that of the cord where the measurement was tried.
 """
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from pydicom.sr.coding import Code
@@ -29,6 +29,7 @@ from node.domain.prediction import Keypoint
 from node.domain.study import SeriesRole
 from node.reporting import codes
 from node.reporting.figures import shown
+from node.reporting.prior import HEADLINE_GROUPS, changes_of
 
 _CORD, _CANAL = Structure.SPINAL_CORD, Structure.SPINAL_CANAL
 _SAGITTAL, _AXIAL = SeriesRole.SAGITTAL_T2, SeriesRole.AXIAL_T2
@@ -90,7 +91,25 @@ def groups_of(analysis: Analysis) -> tuple[Group, ...]:
     groups += _axial_groups(measured.axial, measured.findings, anchor)
     if measured.sagittal is not None:
         groups += _corner_groups(measured.sagittal)
-    return tuple(groups)
+    return (*groups, *_change_groups(analysis, groups))
+
+
+def _change_groups(analysis: Analysis, groups: Sequence[Group]) -> Iterator[Group]:
+    """Yield what changed since the prior, each drawn where the present value is."""
+    by_name = {group.name: group for group in groups}
+    for change in changes_of(analysis):
+        key = (change.measured.quantity, change.measured.structure)
+        measured, unit = by_name[HEADLINE_GROUPS[key]], codes.UNITS[change.measured.unit]
+        prior, difference = codes.COMPARED[key]
+        yield replace(
+            measured,
+            name=f"{difference.meaning} since the prior",
+            numbers=(Number(difference, change.difference, unit), Number(prior, change.prior, unit)),
+            verdict=Verdict.FLAG if change.findings else measured.verdict,
+            findings=(*measured.findings, *change.findings),
+            level_of_minimum=None,
+            is_alternative=True,
+        )
 
 
 def _anchor(analysis: Analysis) -> Place:

@@ -6,12 +6,15 @@ together, and every word that we add is ASCII, which all DICOM character sets ho
 """
 
 import re
-from collections.abc import Iterable
+import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from pydicom.charset import default_encoding
 from pydicom.datadict import dictionary_VR
-from pydicom.dataelem import RawDataElement
+from pydicom.dataelem import DataElement, RawDataElement
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
 
 from node.domain.errors import PermanentError, Reason
@@ -48,14 +51,31 @@ _FORMS: dict[str, re.Pattern[bytes]] = {
     "PatientWeight": re.compile(rb"\d{0,4}\.?\d{1,8}"),
     "TimezoneOffsetFromUTC": re.compile(rb"[+-]\d{4}"),
 }
+#: Sequences that say who gave a number out, with what is kept of an item (PS3.3 sections C.2.2 and C.7.2.1).
+_ISSUERS = {
+    "IssuerOfPatientIDQualifiersSequence": ("UniversalEntityID", "UniversalEntityIDType"),
+    "IssuerOfAccessionNumberSequence": ("LocalNamespaceEntityID", "UniversalEntityID", "UniversalEntityIDType"),
+}
+_CODE = ("CodeValue", "CodingSchemeDesignator", "CodingSchemeVersion", "CodeMeaning")
+_CODE_REQUIRED = frozenset({"CodeValue", "CodingSchemeDesignator", "CodeMeaning"})
+#: Only documents (SR, Key Object Selection) refer to the request that they answer (PS3.3 section C.17.2).
+_DOCUMENTS = ("SR", "KO")
+#: Attributes of a referenced request, all of type 2 but the first, with the sequence or level of the image that has them.
+_REQUEST = ("AccessionNumber", "RequestedProcedureID", "RequestedProcedureDescription")
+_ORDER = ("PlacerOrderNumberImagingServiceRequest", "FillerOrderNumberImagingServiceRequest")
+_UNREADABLE = (OSError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
+
+Stored = tuple[tuple[str, "bytes | tuple[Stored, ...]"], ...]
+"""Attributes by keyword: their stored bytes, or the items of a sequence."""
 
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The identifying attributes of one patient and study, as stored."""
+    """The identifying attributes of one patient and study, as stored, and the requests that the images answer."""
 
     character_sets: tuple[str, ...]
-    values: tuple[tuple[str, bytes], ...]
+    values: Stored
+    requests: tuple[Stored, ...]
 
     def identify(self, result: Dataset) -> None:
         """Give a result the patient and the study of its source."""
@@ -63,9 +83,9 @@ class Subject:
         if self.character_sets:
             # an empty first value is legal (the default repertoire) and must stay in its place
             result.SpecificCharacterSet = list(self.character_sets) if len(self.character_sets) > 1 else self.character_sets[0]
-        for keyword, value in self.values:
-            tag = Tag(keyword)
-            result[tag] = RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
+        _fill(result, self.values)
+        if self.requests and result.Modality in _DOCUMENTS:
+            _fill(result, (("ReferencedRequestSequence", self.requests),))
 
 
 def subject_of(headers: Iterable[Dataset]) -> Subject:
@@ -82,9 +102,60 @@ def subject_of(headers: Iterable[Dataset]) -> Subject:
         what = "the images name more than one patient or study; send each study on its own"
         raise PermanentError(Reason.PATIENT_MIXED, what)
     first = headers[0]
-    values = [(keyword, _even(_stored(first, keyword))) for keyword in _REQUIRED]
-    values += [(keyword, _even(value)) for keyword in _OPTIONAL if (value := _stored(first, keyword))]
-    return Subject(_character_sets(first), tuple(values))
+    values: list[tuple[str, bytes | tuple[Stored, ...]]] = [(keyword, _even(_stored(first, keyword))) for keyword in _REQUIRED]
+    values += _present(first, _OPTIONAL)
+    issuers = {keyword: tuple(_present(item, parts) for item in _items(first, keyword)) for keyword, parts in _ISSUERS.items()}
+    sequences = {**issuers, "ProcedureCodeSequence": _codes(first, "ProcedureCodeSequence")}
+    values += [(keyword, kept) for keyword, items in sequences.items() if (kept := tuple(item for item in items if item))]
+    return Subject(_character_sets(first), tuple(values), tuple(_requests(first)))
+
+
+def _requests(header: Dataset) -> Iterator[Stored]:
+    """Yield the requests that an image answers, as items of a Referenced Request Sequence; one without an ID is left out."""
+    order = [(keyword, _even(_stored(header, keyword))) for keyword in _ORDER]
+    study = ("StudyInstanceUID", _even(_stored(header, "StudyInstanceUID"), b"\0"))
+    for item in _items(header, "RequestAttributesSequence"):
+        if not _stored(item, "RequestedProcedureID"):
+            continue
+        own = [(keyword, _even(_stored(item, keyword) or _stored(header, keyword))) for keyword in _REQUEST]
+        code = ("RequestedProcedureCodeSequence", _codes(item, "RequestedProcedureCodeSequence"))
+        yield (study, ("ReferencedStudySequence", ()), *own, *order, code)
+
+
+def _codes(header: Dataset, keyword: str) -> tuple[Stored, ...]:
+    """Return the whole codes of a sequence."""
+    found = (_present(item, _CODE) for item in _items(header, keyword))
+    return tuple(code for code in found if {part for part, _ in code} >= _CODE_REQUIRED)
+
+
+def _present(header: Dataset, keywords: Iterable[str]) -> Stored:
+    return tuple((keyword, _even(value)) for keyword in keywords if (value := _stored(header, keyword)))
+
+
+def _items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
+    """Return the items of a sequence, unread; a damaged one counts as absent."""
+    try:
+        value = header[keyword].value if keyword in header else ()
+    except _UNREADABLE:
+        return ()
+    return tuple(value) if isinstance(value, Items) else ()
+
+
+def _fill(result: Dataset, values: Stored) -> None:
+    for keyword, value in values:
+        tag = Tag(keyword)
+        if isinstance(value, bytes):
+            result[tag] = RawDataElement(tag, dictionary_VR(tag), len(value), value, 0, False, True)
+        else:
+            result[tag] = DataElement(tag, "SQ", Items([_item(one) for one in value]))
+
+
+def _item(values: Stored) -> Dataset:
+    item = Dataset()
+    # says that the bytes are as they are to be written; pydicom would decode them without the character set of the whole
+    item.set_original_encoding(is_implicit_vr=False, is_little_endian=True, character_encoding=default_encoding)
+    _fill(item, values)
+    return item
 
 
 def _stored(header: Dataset, keyword: str) -> bytes:
@@ -104,5 +175,5 @@ def _character_sets(header: Dataset) -> tuple[str, ...]:
     return tuple(str(term) for term in value)
 
 
-def _even(value: bytes) -> bytes:
-    return value + b" " * (len(value) % 2)
+def _even(value: bytes, padding: bytes = b" ") -> bytes:
+    return value + padding * (len(value) % 2)

@@ -6,6 +6,16 @@ Never decodes pixels, never opens a network connection, never builds a path from
 
 from node.store.collect import CollectedStudies, collect_studies
 from node.store.head import InstanceHead, read_head
+from node.store.patients import PatientStudy, identify_patient
 from node.store.store import Store, open_store
 
-__all__ = ["CollectedStudies", "InstanceHead", "Store", "collect_studies", "open_store", "read_head"]
+__all__ = [
+    "CollectedStudies",
+    "InstanceHead",
+    "PatientStudy",
+    "Store",
+    "collect_studies",
+    "identify_patient",
+    "open_store",
+    "read_head",
+]

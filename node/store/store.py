@@ -6,6 +6,7 @@
     <root>/studies/<study>/<series>/<sop>.dcm           instances as they were sent
     <root>/open/<study>                                 marks of studies that are still being received
     <root>/results/<study>/<analysis>/                  result objects
+    <root>/patients/                                    see node/store/patients.py
 
 Everything lies on one file system, so a rename is atomic: a reader sees a whole instance or none.
 One fsync policy: the file is synchronised before its rename, and every folder that gained an entry after it. When
@@ -31,6 +32,7 @@ from node.domain.identity import (
 )
 from node.domain.study import ReceivedSeries, ReceivedStudy
 from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, read_sop_class
+from node.store.patients import PatientIndex, PatientStudy
 
 _ANALYSIS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -45,6 +47,7 @@ class Store:
         self._studies = root / "studies"
         self._results = root / "results"
         self._open = root / "open"
+        self._patients = PatientIndex(root)
         for folder in (self.incoming, self._studies, self._results, self._open):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -97,6 +100,7 @@ class Store:
         """Delete the instances, results and mark of a study; nothing happens if it is not there."""
         uid = parse_uid(study_instance_uid)
         with _translated("delete a study"):
+            self._patients.forget(study_instance_uid)
             for folder in (self._studies / uid, self._results / uid):
                 if folder.is_dir():
                     shutil.rmtree(folder)
@@ -116,6 +120,16 @@ class Store:
         with _translated("make a results folder"):
             _make_folder(folder)
         return folder
+
+    def note_analysis(self, who: PatientStudy, study_instance_uid: StudyInstanceUID, analysis_id: str) -> None:
+        """Note whose study an analysis is of, so that a later study of the patient finds it."""
+        with _translated("note an analysis"):
+            self._patients.note(who, study_instance_uid, analysis_id)
+
+    def earlier_results(self, who: PatientStudy, study_instance_uid: StudyInstanceUID) -> tuple[Path, ...]:
+        """Return the results folders of the earlier studies of a patient, latest first; some may have been deleted."""
+        with _translated("look for prior results"):
+            return self._patients.earlier_results(who, study_instance_uid)
 
     def free_mb(self) -> float:
         """Return the space that is left for us on the disk of the store, in megabytes (10^6 bytes)."""

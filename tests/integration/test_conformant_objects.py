@@ -281,6 +281,11 @@ VALID_NAMES = {
     "GB18030": ("GB18030", "Wang^XiaoDong=王^小东".encode("gb18030")),
     "ISO 2022 IR 58": ("\\ISO 2022 IR 58", b"Zhang^XiaoDong=\x1b$)A\xd5\xc5^\x1b$)A\xd0\xa1\xb6\xab"),
     "ISO 2022 IR 87": ("\\ISO 2022 IR 87", b"Yamada^Tarou=\x1b$B;3ED\x1b(B^\x1b$BB@O:\x1b(B"),
+    "ISO 2022 IR 13 and 87": (
+        "ISO 2022 IR 13\\ISO 2022 IR 87",
+        b"\xd4\xcf\xc0\xde^\xc0\xdb\xb3=\x1b$B;3ED\x1b(J^\x1b$BB@O:\x1b(J",
+    ),
+    "ISO 2022 IR 149": ("\\ISO 2022 IR 149", b"Hong^Gildong=\x1b$)C\xfb\xf3^\x1b$)C\xd1\xce\xd4\xd7"),
     "Latin-1": ("ISO_IR 100", "Müller^Jörg".encode("latin-1")),
 }
 #: What scanners send all the same; the result must not be worse than its source.

@@ -257,7 +257,9 @@ def test_same_content_is_analysed_once_and_late_instances_make_a_revision(node: 
     node.jobs.study_ready(STUDY)
     wait_until(lambda: len(node.jobs.study(STUDY).analyses) == 2, "revision 2")
     node.wait_for(JobState.DELIVERED)
-    assert [one.revision for one in node.jobs.study(STUDY).analyses] == [1, 2]
+    first, second = sorted(node.jobs.study(STUDY).analyses, key=lambda one: one.revision)
+    assert [first.revision, second.revision] == [1, 2]
+    assert [line for line in node.world.happened() if line.startswith("replaces")] == [f"replaces {first.analysis_id}"]
     assert node.world.happened().count(f"analyse {STUDY}") == 2
 
 

@@ -43,6 +43,7 @@ class Scene:
     encoding: Encoding = field(default_factory=Encoding)
     missing: Sequence[Landmark] = ()
     empty: Sequence[tuple[SeriesRole, Structure]] = ()
+    spine: StraightSpine = SPINE
 
     def stacks(self) -> dict[SeriesRole, StackGeometry]:
         stacks = {SeriesRole.SAGITTAL_T2: self.sagittal}
@@ -57,8 +58,8 @@ def synthetic_analysis(folder: Path, scene: Scene | None = None) -> Analysis:
         volume = _volume(folder / role, role, stack, scene)
         series[role] = SegmentedSeries(volume, _masks(volume, role, scene))
     sagittal = series[SeriesRole.SAGITTAL_T2].volume
-    index = int(np.argmin([abs(float(plane.distance_mm(SPINE.top))) for plane in sagittal.planes]))
-    found = keypoints_of(SPINE.landmarks(), sagittal.planes[index], index)
+    index = int(np.argmin([abs(float(plane.distance_mm(scene.spine.top))) for plane in sagittal.planes]))
+    found = keypoints_of(scene.spine.landmarks(), sagittal.planes[index], index)
     kept = {landmark: one for landmark, one in found.by_landmark.items() if landmark not in scene.missing}
     measurements = measure_study(series, Keypoints(index, kept, found.model), MeasurementConfig())
     study_uid = sagittal.sources[0].instance.study_instance_uid
@@ -67,19 +68,19 @@ def synthetic_analysis(folder: Path, scene: Scene | None = None) -> Analysis:
 
 def _volume(folder: Path, role: SeriesRole, stack: StackGeometry, scene: Scene) -> Volume:
     planes = stack_planes(np.array(_CENTRES[role]), _AXES[role], stack)
-    slices = tuple(SliceImage(plane, _signal(plane)) for plane in planes)
+    slices = tuple(SliceImage(plane, _signal(plane, scene.spine)) for plane in planes)
     images = SeriesImages(slices, stack.thickness_mm, stack.spacing_between_slices_mm, _ACQUISITIONS[role], scene.encoding)
     (received,) = received_study(write_series(folder, scene.subject, images)).all_series
     return load_volume(SelectedSeries(role, received))
 
 
-def _signal(plane: ImagePlane) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
-    cord, canal = (coverage(plane, one).astype(np.float32) for one in (SPINE.in_cord, SPINE.in_canal))
+def _signal(plane: ImagePlane, spine: StraightSpine) -> np.ndarray[tuple[int, ...], np.dtype[np.float32]]:
+    cord, canal = (coverage(plane, one).astype(np.float32) for one in (spine.in_cord, spine.in_canal))
     return 150 + 650 * canal - 400 * cord
 
 
 def _masks(volume: Volume, role: SeriesRole, scene: Scene) -> Masks:
-    masks = masks_of(volume, SPINE.in_cord, SPINE.in_canal)
+    masks = masks_of(volume, scene.spine.in_cord, scene.spine.in_canal)
     emptied = {
         structure: np.zeros_like(one) if (role, structure) in scene.empty else one
         for structure, one in masks.probabilities.items()

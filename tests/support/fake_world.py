@@ -61,8 +61,10 @@ class FakeAnalyser:
     def fingerprint(self) -> str:
         return self._world.get("fingerprint") or "software 1"
 
-    def analyse(self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId) -> AnalysisOutcome:
+    def analyse(self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId, predecessor: Path | None) -> AnalysisOutcome:
         self._world.note(f"analyse {study_instance_uid}")
+        if predecessor is not None:
+            self._world.note(f"replaces {predecessor.name}")
         wait_until(lambda: self._world.get("hold analysis") is None, "the analysis to be let go", 60)
         failure = self._world.get("analysis fails")
         if failure == "transient":

@@ -2,6 +2,7 @@ from io import BytesIO
 
 import pytest
 from pydicom import dcmread
+from pydicom.dataelem import RawDataElement
 from pydicom.dataset import Dataset
 from pydicom.tag import Tag
 
@@ -20,8 +21,9 @@ def stored(**values):
     return dcmread(file, force=True)
 
 
-def identified(header):
+def identified(header, modality="SEG"):
     result = Dataset()
+    result.Modality = modality
     subject_of([header]).identify(result)
     return result
 
@@ -76,3 +78,70 @@ def test_a_header_that_was_decoded_before_is_an_error_of_ours():
     assert header.PatientName == "A^B"
     with pytest.raises(TypeError, match="PatientName"):
         subject_of([header])
+
+
+def item(**values):
+    data_set = Dataset()
+    for keyword, value in values.items():
+        setattr(data_set, keyword, value)
+    return data_set
+
+
+PROCEDURE = {"CodeValue": "MRCSP", "CodingSchemeDesignator": "99HOSP", "CodeMeaning": "颈椎平扫"}
+
+
+def ordered():
+    """A header with an order and a procedure, as a worklist gives them to a scanner."""
+    request = item(
+        RequestedProcedureID="RP 7",
+        RequestedProcedureDescription="颈椎",
+        ScheduledProcedureStepID="S1",
+        RequestedProcedureCodeSequence=[item(**PROCEDURE)],
+    )
+    return stored(
+        SpecificCharacterSet="GB18030",
+        AccessionNumber="A1",
+        IssuerOfPatientID="HOSPITAL",
+        FillerOrderNumberImagingServiceRequest="F12",
+        IssuerOfAccessionNumberSequence=[
+            item(LocalNamespaceEntityID="RIS", UniversalEntityID="1.2.9", UniversalEntityIDType="ISO")
+        ],
+        IssuerOfPatientIDQualifiersSequence=[item(UniversalEntityID="1.2.8", UniversalEntityIDType="ISO")],
+        ProcedureCodeSequence=[item(**PROCEDURE), item(CodeValue="no scheme")],
+        RequestAttributesSequence=[request, item(ScheduledProcedureStepID="only a step")],
+    )
+
+
+def written(result):
+    """The result after a round through a file."""
+    file = BytesIO()
+    result.save_as(file, implicit_vr=False, little_endian=True)
+    file.seek(0)
+    return dcmread(file, force=True)
+
+
+def test_issuers_and_procedure_are_carried_over_with_the_characters_of_the_source():
+    result = written(identified(ordered()))
+    assert (result.AccessionNumber, result.IssuerOfPatientID) == ("A1", "HOSPITAL")
+    (issuer,) = result.IssuerOfAccessionNumberSequence
+    assert (issuer.LocalNamespaceEntityID, issuer.UniversalEntityID, issuer.UniversalEntityIDType) == ("RIS", "1.2.9", "ISO")
+    assert result.IssuerOfPatientIDQualifiersSequence[0].UniversalEntityID == "1.2.8"
+    (code,) = result.ProcedureCodeSequence
+    assert {keyword: code[keyword].value for keyword in PROCEDURE} == PROCEDURE
+    assert "ReferencedRequestSequence" not in result
+
+
+def test_a_document_refers_to_the_request_that_it_answers():
+    (request,) = written(identified(ordered(), "SR")).ReferencedRequestSequence
+    assert (request.StudyInstanceUID, request.AccessionNumber, request.RequestedProcedureID) == ("1.2", "A1", "RP 7")
+    assert request.RequestedProcedureDescription == "颈椎"
+    assert request.FillerOrderNumberImagingServiceRequest == "F12"
+    assert (request.PlacerOrderNumberImagingServiceRequest or "", list(request.ReferencedStudySequence)) == ("", [])
+    assert request.RequestedProcedureCodeSequence[0].CodeMeaning == PROCEDURE["CodeMeaning"]
+
+
+def test_a_damaged_sequence_counts_as_absent():
+    header = stored()
+    tag = Tag("ProcedureCodeSequence")
+    header[tag] = RawDataElement(tag, "SQ", 6, b"\xfe\xff\x00\xe0\xff\x00", 0, True, True)
+    assert "ProcedureCodeSequence" not in identified(header)
