@@ -12,8 +12,9 @@ from tempfile import TemporaryFile
 from urllib.parse import urlsplit
 
 from node.config import Config, DestinationConfig
-from node.delivery import echo
+from node.delivery import echo, sop_classes_of
 from node.domain.errors import NodeError
+from node.domain.report import ReportKind
 from node.store import open_store
 
 # 2026-01-01: a clock that says less was never set.
@@ -160,4 +161,4 @@ def _destination(destination: DestinationConfig, calling_ae_title: str) -> Seque
 
 
 def _is_kind(kind: str, sop_class_name: str) -> bool:
-    return ("Segmentation" in sop_class_name) if kind == "SEG" else ("SR" in sop_class_name)
+    return sop_class_name in {sop_class.name for sop_class in sop_classes_of(ReportKind(kind))}

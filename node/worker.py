@@ -1,20 +1,27 @@
 """The worker role: takes announced studies from the job database, analyses them and delivers the results."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from pydantic import TypeAdapter
+from pydicom.uid import generate_uid
+
 from node.config import Config, DestinationConfig
-from node.delivery import deliver_objects
+from node.delivery import CommitmentDesk, Receipt, deliver_objects
 from node.domain.analysis import History, PriorReport
-from node.domain.errors import Finding, Severity
+from node.domain.errors import Finding, Reason, Severity, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, AnalysisOutcome, DeliveryOutcome
 from node.domain.report import ReportObject
 from node.pipeline import Pipeline, open_pipeline
 from node.reporting import measurement_report, read_prior, read_report
-from node.store import PatientStudy, Store, identify_patient, open_store
+from node.store import CommitmentRequest, Commitments, PatientStudy, Store, commitment_answer, identify_patient, open_store
 from node.workflows import Collaborators, work_until_stopped
+
+# What a delivery comes to lies in the store as JSON until the peer has committed it.
+_OUTCOME = TypeAdapter(DeliveryOutcome)
 
 
 def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Callable[[], None]) -> None:
@@ -39,7 +46,7 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
     store = open_store(config.store)
     collaborators = Collaborators(
         analyser=StoredStudyAnalyser(open_pipeline(config), store),
-        deliverer=ReportDeliverer(config.reception.ae_title),
+        deliverer=ReportDeliverer(config.reception.ae_title, store.commitments),
         study_digest=store.study_digest,
         destinations=config.destinations,
     )
@@ -79,23 +86,72 @@ class StoredStudyAnalyser:
 class ReportDeliverer:
     """Sends the objects of an analysis folder that a destination wants.
 
+    Where the peer offers storage commitment, a delivery is done when it has committed them: until then each attempt looks for
+    its answer only, and sends again what it did not commit or did not answer in time.
+
     Parameters
     ----------
     calling_ae_title
         AE title that we call with, where the destination names no other.
+    now
+        Returns the time in seconds since the epoch.
     """
 
-    def __init__(self, calling_ae_title: str) -> None:
+    def __init__(self, calling_ae_title: str, commitments: Commitments, now: Callable[[], float] = time.time) -> None:
         self._calling_ae_title = calling_ae_title
+        self._commitments = commitments
+        self._now = now
 
     def deliver(self, destination: DestinationConfig, analysis_folder: Path) -> DeliveryOutcome:
         """Send the kinds of object that a destination lists; raise TransientError if it may work later."""
+        request = self._commitments.pending(analysis_folder, destination.name)
+        if request is not None and self._is_worth_waiting(request, destination):
+            return self._answer(request, destination, analysis_folder)
         objects = _wanted(read_report(analysis_folder), destination)
-        receipt = deliver_objects(destination, destination.calling_ae_title or self._calling_ae_title, objects)
-        return DeliveryOutcome(
-            stored=tuple(item.sent.instance.sop_instance_uid for item in receipt.stored),
-            refused=tuple(Finding(item.reason, Severity.ERROR, item.message) for item in receipt.refused),
+        desk = self._desk(destination, analysis_folder) if destination.storage_commitment else None
+        receipt = deliver_objects(destination, destination.calling_ae_title or self._calling_ae_title, objects, desk)
+        request = self._commitments.pending(analysis_folder, destination.name)
+        if receipt.is_commitment_asked and request is not None:
+            return self._answer(request, destination, analysis_folder)
+        self._commitments.settle(analysis_folder, destination.name)
+        return _outcome(receipt)
+
+    def _is_worth_waiting(self, request: CommitmentRequest, destination: DestinationConfig) -> bool:
+        is_answered = self._commitments.answered(request.transaction_uid) is not None
+        return is_answered or self._now() - request.asked_at < destination.commitment_timeout_s
+
+    def _answer(self, request: CommitmentRequest, destination: DestinationConfig, folder: Path) -> DeliveryOutcome:
+        """Return the outcome that was committed; raise TransientError ``not_committed`` if it was not, or not yet."""
+        answer = self._commitments.answered(request.transaction_uid)
+        if answer is None:
+            message = f"{destination.name} stored the results and has not committed them yet"
+            raise TransientError(Reason.NOT_COMMITTED, message)
+        self._commitments.settle(folder, destination.name)
+        if answer.failed:
+            codes = ", ".join(f"0x{code:04X}" for code in sorted(set(answer.failed.values())))
+            message = f"{destination.name} did not commit {len(answer.failed)} results (reason {codes}); they are sent again"
+            raise TransientError(Reason.NOT_COMMITTED, message)
+        return _OUTCOME.validate_json(request.outcome)
+
+    def _desk(self, destination: DestinationConfig, folder: Path) -> CommitmentDesk:
+        def begin(receipt: Receipt) -> str:
+            transaction_uid = str(generate_uid())
+            outcome = _OUTCOME.dump_json(_outcome(receipt)).decode("utf-8")
+            self._commitments.ask(folder, destination.name, CommitmentRequest(transaction_uid, self._now(), outcome))
+            return transaction_uid
+
+        return CommitmentDesk(
+            begin=begin,
+            record=lambda report: self._commitments.record(commitment_answer(report)),
+            is_answered=lambda transaction_uid: self._commitments.answered(transaction_uid) is not None,
         )
+
+
+def _outcome(receipt: Receipt) -> DeliveryOutcome:
+    return DeliveryOutcome(
+        stored=tuple(item.sent.instance.sop_instance_uid for item in receipt.stored),
+        refused=tuple(Finding(item.reason, Severity.ERROR, item.message) for item in receipt.refused),
+    )
 
 
 def _wanted(objects: Sequence[ReportObject], destination: DestinationConfig) -> tuple[ReportObject, ...]:

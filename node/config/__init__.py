@@ -9,16 +9,20 @@ from node.config.reception import CompletionConfig, ReceptionConfig
 from node.config.render import config_schema, render_config
 from node.config.reporting import ReportingConfig
 from node.config.selection import SelectionConfig
+from node.config.tls import TLS_1_2_CIPHERS, DestinationTlsConfig, ReceptionTlsConfig
 
 __all__ = [
+    "TLS_1_2_CIPHERS",
     "CompletionConfig",
     "Config",
     "DestinationConfig",
+    "DestinationTlsConfig",
     "InferenceConfig",
     "JobsConfig",
     "LogConfig",
     "MeasurementConfig",
     "ReceptionConfig",
+    "ReceptionTlsConfig",
     "ReportingConfig",
     "RetryConfig",
     "SelectionConfig",

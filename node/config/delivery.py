@@ -6,6 +6,10 @@ from pydantic import Field
 
 from node.config.reception import AETitleText
 from node.config.section import Section
+from node.config.tls import DestinationTlsConfig
+
+#: The words of :class:`node.domain.report.ReportKind`; YAML writes plain strings.
+ResultKind = Literal["SEG", "SR", "PR", "KO", "SC", "SR_VOLUMES"]
 
 
 class RetryConfig(Section):
@@ -26,8 +30,23 @@ class DestinationConfig(Section):
     port: int = Field(..., ge=1, le=65535, description="TCP port.")
     ae_title: AETitleText = Field(..., description="AE title of the peer.")
     calling_ae_title: AETitleText | None = Field(None, description="AE title that we call with; empty: reception.ae_title.")
-    objects: tuple[Literal["SEG", "SR"], ...] = Field(
-        ("SEG", "SR"), min_length=1, description="Kinds of result object to send: SEG, SR."
+    objects: tuple[ResultKind, ...] = Field(
+        ("SEG", "SR", "PR"),
+        min_length=1,
+        description="Kinds of result object to send: SEG masks, SR measurements, PR lines and text over the images, "
+        "KO key images, SC summary page, SR_VOLUMES segment volumes.",
     )
     timeout_s: float = Field(30.0, ge=1, le=3600, description="Time for a connection or an answer, in seconds.")
+    tls: DestinationTlsConfig | None = Field(
+        None, description="DICOM TLS: ca_file, certificate_file, key_file, check_host_name, each optional. Empty: no TLS."
+    )
+    storage_commitment: bool = Field(
+        True, description="Ask for storage commitment where the peer offers it; results count as delivered when it commits them."
+    )
+    commitment_timeout_s: float = Field(
+        3600.0,
+        ge=1,
+        le=86400,
+        description="Time for the answer to a request for commitment, in seconds; then results are sent again.",
+    )
     retry: RetryConfig = Field(RetryConfig(), description="How long delivery is tried.")

@@ -2,22 +2,25 @@
 
 import difflib
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from node.config.delivery import DestinationConfig
 from node.config.node_config import Config
+from node.config.reception import ReceptionConfig
 from node.domain.errors import ConfigError, Reason
 
 Location = tuple[int | str, ...]
+SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig)
 
 
 def load_config(path: Path | None) -> Config:
     """Return the configuration in a file; without a path, the defaults.
 
-    Relative paths of ``store``, ``database`` and ``inference.models_dir`` are taken from the file's folder.
+    Relative paths of ``store``, ``database``, ``inference.models_dir`` and the files of ``tls`` are taken from the file's folder.
 
     Raises
     ------
@@ -97,7 +100,16 @@ def _anchored(config: Config, folder: Path) -> Config:
     changes: dict[str, Any] = {"store": _anchor_uri(config.store, folder), "database": _anchor_uri(config.database, folder)}
     if config.inference.models_dir is not None:
         changes["inference"] = config.inference.model_copy(update={"models_dir": folder / config.inference.models_dir})
+    changes["reception"] = _anchor_tls(config.reception, folder)
+    changes["destinations"] = tuple(_anchor_tls(destination, folder) for destination in config.destinations)
     return config.model_copy(update=changes)
+
+
+def _anchor_tls(section: SectionWithTls, folder: Path) -> SectionWithTls:
+    if section.tls is None:
+        return section
+    files = {name: folder / path for name, path in section.tls if isinstance(path, Path)}
+    return section.model_copy(update={"tls": section.tls.model_copy(update=files)})
 
 
 def _anchor_uri(uri: str, folder: Path) -> str:

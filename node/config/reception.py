@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from node.config.section import Section
+from node.config.tls import ReceptionTlsConfig
 from node.domain.errors import NodeError
 from node.domain.identity import parse_ae_title
 
@@ -72,5 +73,8 @@ class ReceptionConfig(Section):
     )
     minimum_free_disk_mb: int = Field(
         2048, ge=0, description="Associations are rejected while the store has less free space, in megabytes."
+    )
+    tls: ReceptionTlsConfig | None = Field(
+        None, description="DICOM TLS: certificate_file and key_file, and ca_file to admit only known peers. Empty: no TLS."
     )
     completion: CompletionConfig = Field(CompletionConfig(), description="When a study counts as completely received.")

@@ -54,7 +54,7 @@ def _example_destination() -> Iterator[str]:
     yield "#    host: pacs.hospital.example"
     yield "#    port: 104"
     yield "#    ae_title: PACS"
-    yield "#    objects: [SEG, SR]"
+    yield "#    objects: [SEG, SR, PR]"
 
 
 def _scalar(value: Any) -> str:  # noqa: ANN401 - whatever YAML can hold

@@ -25,3 +25,6 @@ class ReportingConfig(Section):
     content_qualification: Literal["RESEARCH", "SERVICE", "PRODUCT"] = Field(
         "RESEARCH", description="ContentQualification of every result: RESEARCH, SERVICE or PRODUCT."
     )
+    language: Literal["en", "zh-CN"] = Field(
+        "en", description="Language of the summary page and its pictures: en or zh-CN; the DICOM attributes stay English."
+    )

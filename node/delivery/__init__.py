@@ -1,12 +1,26 @@
 """The node delivers reports to the PACS.
 
-In: finished result objects on disk and a destination. Out: what the peer stored, and what it refused and why.
+In: finished result objects on disk and a destination. Out: what the peer stored, and what it refused and why, and whether it was
+asked to commit them.
 Never changes an object, never waits to try again (the job queue does), never calls an object stored that was not.
 """
 
+from node.delivery.commitment import CommitmentDesk
+from node.delivery.contexts import sop_classes_of
 from node.delivery.files import SentFiles, send_files
 from node.delivery.receipt import Receipt, RefusedObject, StoredObject
 from node.delivery.scu import deliver_objects
 from node.delivery.verification import EchoReport, echo
 
-__all__ = ["EchoReport", "Receipt", "RefusedObject", "SentFiles", "StoredObject", "deliver_objects", "echo", "send_files"]
+__all__ = [
+    "CommitmentDesk",
+    "EchoReport",
+    "Receipt",
+    "RefusedObject",
+    "SentFiles",
+    "StoredObject",
+    "deliver_objects",
+    "echo",
+    "send_files",
+    "sop_classes_of",
+]

@@ -15,6 +15,7 @@ from pynetdicom.presentation import PresentationContext
 
 from node.config import DestinationConfig
 from node.delivery.contexts import NATIVE, Encoding
+from node.delivery.tls import DestinationContext, destination_context
 from node.domain.errors import PermanentError, Reason, TransientError
 
 _log = logging.getLogger(__name__)
@@ -30,29 +31,36 @@ _AE_TITLE_REASONS = {3: "our AE title is not registered there", 7: "it does not 
 
 @contextmanager
 def open_association(
-    destination: DestinationConfig, calling_ae_title: str, contexts: Sequence[PresentationContext]
+    destination: DestinationConfig,
+    calling_ae_title: str,
+    contexts: Sequence[PresentationContext],
+    handlers: Sequence[evt.EventHandlerType] = (),
 ) -> Iterator[Association]:
     """Return an established association; it is released at the end, or aborted after an error.
+
+    ``handlers`` answer what the peer asks of us on it.
 
     Raises
     ------
     TransientError
         ``peer_unreachable`` or ``peer_rejected``: an administrator of the peer can change it, so it is tried again.
     PermanentError
-        ``sop_class_refused`` if the peer accepts none of the contexts.
+        ``sop_class_refused`` if the peer accepts none of the contexts, ``config_invalid`` if a file of TLS cannot be used.
     """
     _stream_files()
     rejections: list[tuple[int, int, int]] = []
+    tls = destination_context(destination)
     association = _application_entity(destination, calling_ae_title).associate(
         destination.host,
         destination.port,
         contexts=list(contexts),
         ae_title=destination.ae_title,
         max_pdu=_MAXIMUM_PDU_BYTES,
-        evt_handlers=[(evt.EVT_CONN_OPEN, _send_without_delay), (evt.EVT_REJECTED, _keep_rejection, [rejections])],
+        tls_args=None if tls is None else (tls, destination.host),
+        evt_handlers=[(evt.EVT_CONN_OPEN, _send_without_delay), (evt.EVT_REJECTED, _keep_rejection, [rejections]), *handlers],
     )
     if not association.is_established:
-        raise _not_established(destination, association, rejections)
+        raise _not_established(destination, association, rejections, tls)
     try:
         yield association
     except BaseException:
@@ -152,11 +160,17 @@ def _keep_rejection(event: evt.Event, rejections: list[tuple[int, int, int]]) ->
 
 
 def _not_established(
-    destination: DestinationConfig, association: Association, rejections: list[tuple[int, int, int]]
+    destination: DestinationConfig,
+    association: Association,
+    rejections: list[tuple[int, int, int]],
+    tls: DestinationContext | None,
 ) -> TransientError | PermanentError:
     peer = _address(destination)
     if association.rejected_contexts:
         return PermanentError(Reason.SOP_CLASS_REFUSED, f"{peer} accepts none of the SOP classes that we offer")
+    if tls is not None and tls.problem:
+        what = f"cannot open an association with {peer}: TLS failed: {tls.problem}; check the certificates and `tls`"
+        return TransientError(Reason.PEER_UNREACHABLE, what)
     if not rejections:
         hint = "check host, port, the network and that the peer runs"
         return TransientError(Reason.PEER_UNREACHABLE, f"cannot open an association with {peer}; {hint}")

@@ -1,21 +1,33 @@
 """What we propose: only what we send."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from pydicom.uid import (
     UID,
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
+    KeyObjectSelectionDocumentStorage,
+    SecondaryCaptureImageStorage,
     SegmentationStorage,
 )
 from pynetdicom.presentation import PresentationContext, build_context
 
-from node.domain.report import ReportObject
+from node.domain.report import ReportKind, ReportObject
 
+#: The SOP classes that each kind of result may be sent as, the preferred first.
+SOP_CLASSES: Mapping[ReportKind, tuple[UID, ...]] = {
+    ReportKind.SEG: (SegmentationStorage,),
+    ReportKind.SR: (Comprehensive3DSRStorage, ComprehensiveSRStorage),
+    ReportKind.PR: (GrayscaleSoftcopyPresentationStateStorage,),
+    ReportKind.KO: (KeyObjectSelectionDocumentStorage,),
+    ReportKind.SC: (SecondaryCaptureImageStorage,),
+    ReportKind.SR_VOLUMES: (Comprehensive3DSRStorage, ComprehensiveSRStorage),
+}
 #: The SOP classes of our results, asked for by ``echo`` and ``doctor``.
-RESULT_SOP_CLASSES: tuple[UID, ...] = (SegmentationStorage, Comprehensive3DSRStorage, ComprehensiveSRStorage)
+RESULT_SOP_CLASSES: tuple[UID, ...] = tuple(dict.fromkeys(one for listed in SOP_CLASSES.values() for one in listed))
 #: Encodings between which pydicom converts without touching pixels.
 NATIVE: tuple[UID, ...] = (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
 # PS3.8 section 7.1.1.13: context ids are the odd numbers up to 255.
@@ -23,6 +35,11 @@ MAXIMUM_CONTEXTS = 128
 
 Encoding = tuple[str, str]
 """SOP Class UID and Transfer Syntax UID."""
+
+
+def sop_classes_of(kind: ReportKind) -> tuple[UID, ...]:
+    """Return the SOP classes as which a kind of result may be sent."""
+    return SOP_CLASSES[kind]
 
 
 def with_fallbacks(report_object: ReportObject) -> Iterator[ReportObject]:

@@ -36,10 +36,17 @@ class RefusedObject:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """The outcome of one delivery, object by object, in the order in which they were given."""
+    """The outcome of one delivery, object by object, in the order in which they were given.
+
+    Parameters
+    ----------
+    is_commitment_asked
+        Whether the peer took a request to commit what it stored; its answer decides.
+    """
 
     stored: tuple[StoredObject, ...]
     refused: tuple[RefusedObject, ...]
+    is_commitment_asked: bool = False
 
     @property
     def is_complete(self) -> bool:

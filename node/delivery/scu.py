@@ -2,12 +2,15 @@
 
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 
 from pydicom.uid import UID
+from pynetdicom import evt
 from pynetdicom.association import Association
 
 from node.config import DestinationConfig
 from node.delivery.association import can_store, open_association, status_of, store_file
+from node.delivery.commitment import CommitmentDesk, commitment_context, is_offered, request_commitment
 from node.delivery.contexts import Encoding, proposed_contexts, with_fallbacks
 from node.delivery.receipt import Receipt, RefusedObject, StoredObject
 from node.domain.errors import PermanentError, Reason
@@ -20,8 +23,10 @@ _DUPLICATE_SOP_INSTANCE = 0x0111
 _SOP_CLASS_NOT_SUPPORTED = 0x0122
 
 
-def deliver_objects(destination: DestinationConfig, calling_ae_title: str, objects: Sequence[ReportObject]) -> Receipt:
-    """Store objects at a peer over one association.
+def deliver_objects(
+    destination: DestinationConfig, calling_ae_title: str, objects: Sequence[ReportObject], desk: CommitmentDesk | None = None
+) -> Receipt:
+    """Store objects at a peer over one association, and ask it to commit them if there is a ``desk`` and it offers that.
 
     Where the peer does not take the SOP class of an object, its fallbacks are sent instead. What it refuses is in the
     receipt; the others are sent all the same. An object that the peer already holds counts as stored.
@@ -34,17 +39,24 @@ def deliver_objects(destination: DestinationConfig, calling_ae_title: str, objec
     """
     if not objects:
         return Receipt((), ())
+    contexts = [*proposed_contexts(objects), *([] if desk is None else [commitment_context()])]
+    handlers = [] if desk is None else [(evt.EVT_N_EVENT_REPORT, desk.on_report)]
     try:
-        with open_association(destination, calling_ae_title, proposed_contexts(objects)) as association:
-            outcomes = [_deliver_one(association, destination, item, number) for number, item in enumerate(objects)]
+        with open_association(destination, calling_ae_title, contexts, handlers) as association:
+            receipt = _receipt([_deliver_one(association, destination, item, number) for number, item in enumerate(objects)])
+            if desk is not None and receipt.stored and is_offered(association):
+                receipt = replace(receipt, is_commitment_asked=request_commitment(association, receipt, desk))
     except PermanentError as error:
-        outcomes = [RefusedObject(item, error.reason, error.message) for item in objects]
-    receipt = Receipt(
+        receipt = _receipt([RefusedObject(item, error.reason, error.message) for item in objects])
+    _log.info("delivered to %s: %d stored, %d refused", destination.name, len(receipt.stored), len(receipt.refused))
+    return receipt
+
+
+def _receipt(outcomes: Sequence[StoredObject | RefusedObject]) -> Receipt:
+    return Receipt(
         tuple(outcome for outcome in outcomes if isinstance(outcome, StoredObject)),
         tuple(outcome for outcome in outcomes if isinstance(outcome, RefusedObject)),
     )
-    _log.info("delivered to %s: %d stored, %d refused", destination.name, len(receipt.stored), len(receipt.refused))
-    return receipt
 
 
 def _deliver_one(

@@ -7,13 +7,19 @@ from node.domain.identity import InstanceRef
 
 
 class ReportKind(StrEnum):
-    """The kinds of result object, named as in ``measurements.json``."""
+    """The kinds of result object, as the ``objects`` of a destination name them."""
 
     SEG = "SEG"
     SR = "SR"
     PR = "PR"
     KO = "KO"
     SC = "SC"
+    SR_VOLUMES = "SR_VOLUMES"
+
+    @property
+    def modality(self) -> str:
+        """Modality of the object: what ``measurements.json`` lists it as."""
+        return self.value.split("_", maxsplit=1)[0]
 
 
 @dataclass(frozen=True, slots=True)

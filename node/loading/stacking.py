@@ -56,6 +56,7 @@ def _check_parallel(frames: tuple[Frame, ...]) -> None:
 def _without_duplicates(ordered: list[Frame]) -> tuple[Frame, ...]:
     places = _places(ordered)
     kept = tuple(place[0] for place in places)
+    _check_copies(kept)
     crowded = [place for place in places if len({frame.pixels.tobytes() for frame in place}) > 1]
     if not crowded:
         return kept
@@ -64,6 +65,19 @@ def _without_duplicates(ordered: list[Frame]) -> tuple[Frame, ...]:
     else:
         what = f"{len(crowded)} of {len(places)} positions hold different images"
     raise Declined(Reason.SLICE_DUPLICATED, what)
+
+
+def _check_copies(kept: tuple[Frame, ...]) -> None:
+    """Refuse one image at two positions: noise alone tells any two slices apart.
+
+    An image half of one value is drawn or padded and has too little noise; a series that is one image throughout is a test.
+    """
+    images = [frame.pixels.tobytes() for frame in kept if float(np.mean(frame.pixels == np.median(frame.pixels))) < 0.5]
+    different = len(set(images))
+    if 1 < different < len(images):
+        copies = len(images) - different
+        what = f"{copies} images of the series are copies of an image at another position; send the series again from its source"
+        raise Declined(Reason.SLICE_DUPLICATED, what)
 
 
 def _places(ordered: list[Frame]) -> list[list[Frame]]:

@@ -22,18 +22,16 @@ from node.domain.measurement import (
 )
 from node.domain.prediction import Masks
 from node.measurement.axial import Diameters, Outline, cord_diameters, diameters_across, pixel_points, trace, transverse_direction
+from node.measurement.axial_doubts import canal_findings, choice_findings, hidden_findings, oblique_findings
 from node.measurement.formulas import compression_ratio
 from node.measurement.judging import Subject, judge, with_findings, withhold
 from node.measurement.promise import promise_findings
 from node.measurement.ratios import RATIO_OF, combine
 from node.measurement.wall import Layers
 
-_OBLIQUE_FLAG_DEG = 25.0
 # A slice belongs to the level of the nearest layer; further from every layer than this it lies above C3 or below C7.
 _LEVEL_REACH_MM = 3.0
 _CANAL_DEPTH_MM = 40.0
-# AP diameters of the two planes that differ by this share of the larger contradict each other: one mask must be wrong.
-_CONTRADICTION = 0.4
 
 CORD, CANAL = Structure.SPINAL_CORD, Structure.SPINAL_CANAL
 
@@ -101,6 +99,8 @@ def measure_axial(
         if outlines[index][CORD] is not None
     )
     decisive, findings = _decisive(volume, slices, sagittal, frame, config)
+    if decisive is not None:
+        slices = tuple(decisive if one.slice_index == decisive.slice_index else one for one in slices)
     ratios = {structure: _axial_ratio(slices, structure) for structure in Structure} if frame is not None else {}
     return AxialMeasurements(decisive, slices, ratios, findings)
 
@@ -140,29 +140,33 @@ def _measure_slice(
     assert cord is not None  # noqa: S101 - the caller takes slices with a cord only
     diameters = cord_diameters(cord, plane)
     contour = Evidence(index, pixel_points(cord.points, plane))
-    ratio = compression_ratio(diameters.ap_mm, diameters.transverse_mm)
-    findings = (*cord.findings, *promised[CORD], *diameters.findings, *_oblique(plane, axis), *_cord_in_canal(cord, canal))
-    canal_findings = () if canal is None else (*canal.findings, *promised[CANAL])
+    of_mask = (*cord.findings, *promised[CORD], *canal_findings(cord, canal))
+    findings = (*of_mask, *diameters.findings, *oblique_findings(plane, axis))
+    of_canal = () if canal is None else (*canal.findings, *promised[CANAL])
+    ap_line, transverse_line = (_line(diameters, plane, index, ap=which) for which in (True, False))
+    ap = judge(Subject(Quantity.AP_DIAMETER, CORD, level), diameters.ap_mm, (ap_line,), findings)
+    transverse = judge(Subject(Quantity.TRANSVERSE_DIAMETER, CORD, level), diameters.transverse_mm, (transverse_line,), findings)
     return AxialSliceMeasurements(
         slice_index=index,
         level=level,
         area=judge(Subject(Quantity.CROSS_SECTIONAL_AREA, CORD, level), cord.area_mm2, (contour,), findings),
         area_along_cord=_area_along_cord(
-            cord, plane, axis, Subject(Quantity.CROSS_SECTIONAL_AREA_ALONG_CORD, CORD, level), (contour, promised[CORD])
+            cord, plane, axis, Subject(Quantity.CROSS_SECTIONAL_AREA_ALONG_CORD, CORD, level), (contour, of_mask)
         ),
-        ap=judge(
-            Subject(Quantity.AP_DIAMETER, CORD, level), diameters.ap_mm, (_line(diameters, plane, index, ap=True),), findings
-        ),
-        transverse=judge(
-            Subject(Quantity.TRANSVERSE_DIAMETER, CORD, level),
-            diameters.transverse_mm,
-            (_line(diameters, plane, index, ap=False),),
-            findings,
-        ),
-        compression_ratio=judge(Subject(Quantity.CORD_COMPRESSION_RATIO, CORD, level), ratio, (contour,), findings),
-        canal_area=_canal_area(canal, plane, (index, level), canal_findings),
-        canal_ap=_canal_ap(canal, diameters, plane, (index, level), canal_findings),
+        ap=ap,
+        transverse=transverse,
+        compression_ratio=_compression_ratio(ap, transverse, contour, findings),
+        canal_area=_canal_area(canal, plane, (index, level), of_canal),
+        canal_ap=_canal_ap(canal, diameters, plane, (index, level), of_canal),
     )
+
+
+def _compression_ratio(ap: Measurement, transverse: Measurement, contour: Evidence, findings: Sequence[Finding]) -> Measurement:
+    """Return the compression ratio; withheld if one of its diameters is."""
+    subject = Subject(Quantity.CORD_COMPRESSION_RATIO, CORD, ap.level)
+    if ap.value is None or transverse.value is None:
+        return withhold(subject, tuple(dict.fromkeys((*ap.findings, *transverse.findings))))
+    return judge(subject, compression_ratio(ap.value, transverse.value), (contour,), findings)
 
 
 def _line(diameters: Diameters, plane: ImagePlane, index: int, *, ap: bool) -> Evidence:
@@ -203,24 +207,7 @@ def _area_along_cord(
     if axis is None:
         text = "the direction of the cord is unknown: no neighbouring axial slice shows it"
         return withhold(subject, (Finding(Reason.TOO_FEW_SLICES, Severity.WITHHOLD, text),))
-    return judge(subject, cord.area_mm2 * abs(float(plane.normal @ axis)), (contour,), (*cord.findings, *findings))
-
-
-def _oblique(plane: ImagePlane, axis: Points | None) -> tuple[Finding, ...]:
-    if axis is None:
-        return ()
-    angle_deg = float(np.rad2deg(np.arccos(np.clip(abs(plane.normal @ axis), 0, 1))))
-    if angle_deg <= _OBLIQUE_FLAG_DEG:
-        return ()
-    text = f"the axial slice is tilted {angle_deg:.0f} degrees against the cord"
-    return (Finding(Reason.AXIAL_OBLIQUE, Severity.FLAG, text),)
-
-
-def _cord_in_canal(cord: Outline, canal: Outline | None) -> tuple[Finding, ...]:
-    if canal is None or cord.area_mm2 <= canal.area_mm2:
-        return ()
-    text = f"the cord ({cord.area_mm2:.0f} mm2) is larger than the canal ({canal.area_mm2:.0f} mm2) on the axial slice"
-    return (Finding(Reason.CORD_OUTSIDE_CANAL, Severity.WITHHOLD, text),)
+    return judge(subject, cord.area_mm2 * abs(float(plane.normal @ axis)), (contour,), findings)
 
 
 def _decisive(
@@ -230,7 +217,7 @@ def _decisive(
     frame: SagittalFrame | None,
     config: MeasurementConfig,
 ) -> tuple[AxialSliceMeasurements | None, tuple[Finding, ...]]:
-    """Return the slice nearest to the sagittal point of greatest cord compression, or the reason why there is none."""
+    """Return the slice nearest to the sagittal point of greatest cord compression, if there is one, and what was found."""
     if sagittal is None or frame is None:
         return None, ()
     at_level = sagittal.ratio(CORD).at_level
@@ -238,62 +225,63 @@ def _decisive(
         text = "the level of greatest cord compression is unknown, so no axial slice can be chosen"
         return None, (Finding(Reason.LEVEL_MISSING, Severity.WITHHOLD, text),)
     point = frame.middle_of(at_level.evidence[0])
-    distances_mm = {one.slice_index: abs(float(volume.planes[one.slice_index].distance_mm(point))) for one in slices}
-    covering = [one for one in slices if bool(volume.planes[one.slice_index].contains(point))]
-    nearest = min(covering, key=lambda one: distances_mm[one.slice_index], default=None)
-    if nearest is None or distances_mm[nearest.slice_index] > config.maximum_axial_distance_mm:
+    nearest = _covering_slice(volume, point, config.maximum_axial_distance_mm)
+    if nearest is None:
         text = f"no axial slice covers the level of greatest cord compression ({at_level.level})"
         return None, (Finding(Reason.NO_AXIAL_AT_LEVEL, Severity.WITHHOLD, text),)
-    findings = (
-        *_distance_findings(distances_mm[nearest.slice_index], volume.geometry.spacing_between_slices_mm),
-        *_agreement(at_level, nearest.ap, config),
-    )
-    return _doubted(nearest, findings), findings
+    found = next((one for one in slices if one.slice_index == nearest), None)
+    if found is None:
+        # the slice beside would be measured beside the compression
+        text = f"the axial slice at the level of greatest cord compression ({at_level.level}) shows no cord"
+        return None, (Finding(Reason.CORD_NOT_FOUND, Severity.WITHHOLD, text),)
+    findings = choice_findings(at_level, point, found, volume, config)
+    chosen = _doubted(found, findings)
+    return chosen, tuple(dict.fromkeys((*findings, *_withholding(chosen))))
+
+
+def _withholding(one: AxialSliceMeasurements) -> list[Finding]:
+    """Return why values of a slice are withheld."""
+    values = (one.area, one.area_along_cord, one.ap, one.transverse, one.compression_ratio, one.canal_area, one.canal_ap)
+    return [finding for value in values for finding in value.findings if finding.severity is Severity.WITHHOLD]
+
+
+def _covering_slice(volume: Volume, point: Points, farthest_mm: float) -> int | None:
+    """Return the index of the slice nearest to a patient point, shape (3,), among those that hold its projection."""
+    distances_mm = {
+        index: abs(float(plane.distance_mm(point))) for index, plane in enumerate(volume.planes) if bool(plane.contains(point))
+    }
+    nearest = min(distances_mm, key=lambda index: distances_mm[index], default=None)
+    return None if nearest is None or distances_mm[nearest] > farthest_mm else nearest
 
 
 def _doubted(one: AxialSliceMeasurements, findings: Sequence[Finding]) -> AxialSliceMeasurements:
-    """Return a slice whose reported values carry what was found when it was chosen."""
+    """Return a slice whose cord values carry what was found when it was chosen: all come from one mask."""
     return replace(
         one,
         area=with_findings(one.area, findings),
-        compression_ratio=with_findings(one.compression_ratio, findings),
+        area_along_cord=with_findings(one.area_along_cord, findings),
         ap=with_findings(one.ap, findings),
+        transverse=with_findings(one.transverse, findings),
+        compression_ratio=with_findings(one.compression_ratio, findings),
     )
 
 
-def _distance_findings(distance_mm: float, spacing_mm: float) -> tuple[Finding, ...]:
-    if distance_mm <= spacing_mm / 2 + 1.0:
-        return ()
-    text = f"the nearest axial slice is {distance_mm:.1f} mm from the level of greatest cord compression"
-    return (Finding(Reason.SLICES_GAP, Severity.FLAG, text),)
-
-
-def _agreement(sagittal_ap: Measurement, axial_ap: Measurement, config: MeasurementConfig) -> tuple[Finding, ...]:
-    """Return a finding if the cord AP diameters of the two planes differ; their agreement is a sign of quality."""
-    if sagittal_ap.value is None or axial_ap.value is None:
-        return ()
-    difference_mm = abs(sagittal_ap.value - axial_ap.value)
-    if difference_mm <= config.maximum_plane_disagreement_mm:
-        return ()
-    text = f"cord AP is {sagittal_ap.value:.1f} mm in the sagittal and {axial_ap.value:.1f} mm in the axial plane"
-    contradict = difference_mm > _CONTRADICTION * max(sagittal_ap.value, axial_ap.value)
-    return (Finding(Reason.PLANES_DISAGREE, Severity.WITHHOLD if contradict else Severity.FLAG, text),)
-
-
 def _axial_ratio(slices: Sequence[AxialSliceMeasurements], structure: Structure) -> CompressionRatio:
-    """Return MSCC or MCC from the AP diameters of the axial slices that lie on C3 to C7."""
-    diameters = [one.ap if structure is CORD else one.canal_ap for one in slices if one.level is not None]
-    usable = [one for one in diameters if one.value is not None]
+    """Return MSCC or MCC from the AP diameters of the axial slices that lie on C3 to C7; withheld if one of them is."""
+    subject = Subject(RATIO_OF[structure], structure)
+    by_slice = {one.slice_index: one.ap if structure is CORD else one.canal_ap for one in slices if one.level is not None}
+    usable = [one for one in by_slice.values() if one.value is not None]
     above, below = (_mean([one for one in usable if one.level is level]) for level in (Level.C3, Level.C7))
+    blocking = hidden_findings(structure, by_slice)
     if not usable or above is None or below is None:
         text = f"the axial slices do not cover C3 and C7 ({len(usable)} usable slices)"
-        subject = Subject(RATIO_OF[structure], structure)
-        missing = (Finding(Reason.REFERENCE_MISSING, Severity.WITHHOLD, text),)
-        return CompressionRatio(withhold(subject, missing), ReferenceMethod.C3_C7, None, above, below)
+        blocking += (Finding(Reason.REFERENCE_MISSING, Severity.WITHHOLD, text),)
+    if blocking or above is None or below is None:
+        return CompressionRatio(withhold(subject, blocking), ReferenceMethod.C3_C7, None, above, below)
     narrowest = min(usable, key=lambda one: one.value or np.inf)
     uncovered = [level for level in LEVELS if not any(one.level is level for one in usable)]
     note = Finding(Reason.SLICES_GAP, Severity.FLAG, f"no axial slice lies on {', '.join(uncovered)}")
-    return combine(RATIO_OF[structure], ReferenceMethod.C3_C7, (narrowest, above, below), (note,) if uncovered else ())
+    return combine(subject.quantity, ReferenceMethod.C3_C7, (narrowest, above, below), (note,) if uncovered else ())
 
 
 def _mean(diameters: Sequence[Measurement]) -> Measurement | None:

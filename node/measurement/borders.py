@@ -44,14 +44,14 @@ class Borders:
         """Width in each layer, shape (n,)."""
         return self.posterior_mm - self.anterior_mm
 
-    def points(self, index: int) -> Points:
-        """Return the border points of one layer in in-plane mm, anterior first, shape (2, 2)."""
-        offsets = np.array([self.anterior_mm[index], self.posterior_mm[index]])
-        return np.asarray(self.layers.origins[index] + offsets[:, None] * self.layers.normals[index])
+    def both_ends(self) -> Points:
+        """Return the border points of every layer in in-plane mm, anterior first, shape (n, 2, 2); NaN where absent."""
+        offsets = np.stack([self.anterior_mm, self.posterior_mm], axis=-1)
+        return np.asarray(self.layers.origins[:, None, :] + offsets[..., None] * self.layers.normals[:, None, :])
 
     def ends(self, index: int, length_mm: float) -> Points:
         """Return the ends of a line of the given length about the middle of one layer, in in-plane mm, shape (2, 2)."""
-        middle, half = self.points(index).mean(axis=0), self.layers.normals[index] * length_mm / 2
+        middle, half = self.both_ends()[index].mean(axis=0), self.layers.normals[index] * length_mm / 2
         return np.stack([middle - half, middle + half])
 
 

@@ -1,14 +1,19 @@
 """Predictions of one study in, measurements out."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+import numpy as np
 
 from node.config import MeasurementConfig
 from node.domain.analysis import SegmentedSeries
+from node.domain.anatomy import Structure
 from node.domain.errors import Finding, Reason, Severity
 from node.domain.measurement import AxialMeasurements, Measurements, SagittalMeasurements
 from node.domain.prediction import Keypoints, ModelIdentity
 from node.domain.study import SeriesRole
 from node.measurement.axial_series import SagittalFrame, measure_axial
+from node.measurement.judging import with_findings
 from node.measurement.sagittal import measure_sagittal, sagittal_layers
 
 
@@ -24,10 +29,31 @@ def measure_study(
     keypoints
         Corners on the decisive sagittal slice.
     """
+    keypoints = _finite(keypoints)
     sagittal_series = series_by_role[SeriesRole.SAGITTAL_T2]
     sagittal = measure_sagittal(sagittal_series.volume, sagittal_series.masks, keypoints, config)
     axial, findings = _axial(series_by_role, sagittal, config)
-    return Measurements(sagittal, axial, _models(series_by_role, keypoints), (*sagittal.findings, *findings))
+    models = _models(series_by_role, keypoints)
+    return Measurements(_doubted(sagittal, findings), axial, models, (*sagittal.findings, *findings))
+
+
+def _finite(keypoints: Keypoints) -> Keypoints:
+    """Return the corners whose place and confidence are numbers; the others count as not found."""
+    found = {mark: one for mark, one in keypoints.by_landmark.items() if np.isfinite((*one.point, one.confidence)).all()}
+    return replace(keypoints, by_landmark=found)
+
+
+def _doubted(sagittal: SagittalMeasurements, findings: Sequence[Finding]) -> SagittalMeasurements:
+    """Return the sagittal results with MSCC flagged where the planes disagree: nobody knows which of the two masks is wrong.
+
+    Flagged only: on true masks, thick axial slices blunt a short dent and contradict a right MSCC in 3 of 20 compressed phantoms.
+    """
+    doubts = [replace(one, severity=Severity.FLAG) for one in findings if one.code is Reason.PLANES_DISAGREE]
+    ratios = {
+        key: replace(one, ratio=with_findings(one.ratio, doubts)) if key[0] is Structure.SPINAL_CORD else one
+        for key, one in sagittal.ratios.items()
+    }
+    return replace(sagittal, ratios=ratios)
 
 
 def _axial(

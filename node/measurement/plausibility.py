@@ -24,6 +24,10 @@ _NOISE_AREA_MM2 = 15.0
 _OUTSIDE_FLAG_MM = 0.5
 _OUTSIDE_WITHHOLD_MM = 1.5
 _CERTAINTY_FLAG = 0.8
+# The canal begins behind the wall that bounds it. In front of it by this much, over a whole vertebra, it has leaked into the
+# body, or the corners lie in the canal.
+_BEFORE_WALL_FLAG_MM = 2.0
+_BEFORE_WALL_WITHHOLD_MM = 3.5
 # A cord that runs out of the decisive slice (scoliosis, a tilted slice) looks compressed there and is not. At mid-level a
 # neighbouring slice then shows it much thicker. A cord compressed in the middle is not that much thicker 3 mm beside it:
 # an oval of 13 mm width has lost 11 % of its thickness there before anything presses on it.
@@ -132,7 +136,7 @@ def cord_level_findings(cord: Borders, canal: Borders) -> dict[Level, tuple[Find
         if layers.size == 0:
             continue
         wrong = [
-            *_outside(level, outside_mm[layers]),
+            *outside_findings(float(np.nanmax(outside_mm[layers], initial=0.0)), f"at {level}"),
             *_pieces(level, cord.runs[layers]),
             *_uncertain(level, cord.certainty[layers]),
         ]
@@ -159,7 +163,8 @@ def leaving_findings(
         if not np.isfinite(here_mm) or here_mm >= _LEAVING_FLAG * thickest_mm:
             continue
         severity = Severity.WITHHOLD if here_mm < _LEAVING_WITHHOLD * thickest_mm else Severity.FLAG
-        text = f"the cord seems to run out of the slice at {level}: {here_mm:.1f} mm here, {thickest_mm:.1f} mm on another slice"
+        share = f"{100 * here_mm / thickest_mm:.0f} % as thick as on another slice"
+        text = f"the cord seems to run out of the slice at {level}: here it is {share}"
         found[level] = (Finding(Reason.CORD_LEAVES_SLICE, severity, text),)
     return found
 
@@ -170,12 +175,12 @@ def _mean_width_mm(cord: Borders, level: Level) -> float:
     return float(widths_mm.mean()) if widths_mm.size else np.nan
 
 
-def _outside(level: Level, outside_mm: npt.NDArray[np.float64]) -> list[Finding]:
-    worst_mm = float(np.nanmax(outside_mm)) if np.isfinite(outside_mm).any() else 0.0
+def outside_findings(worst_mm: float, where: str) -> tuple[Finding, ...]:
+    """Return a finding if the cord leaves the canal by more than the two borders are uncertain."""
     if worst_mm <= _OUTSIDE_FLAG_MM:
-        return []
+        return ()
     severity = Severity.WITHHOLD if worst_mm > _OUTSIDE_WITHHOLD_MM else Severity.FLAG
-    return [Finding(Reason.CORD_OUTSIDE_CANAL, severity, f"the cord leaves the canal by {worst_mm:.1f} mm at {level}")]
+    return (Finding(Reason.CORD_OUTSIDE_CANAL, severity, f"the cord leaves the canal by {worst_mm:.1f} mm {where}"),)
 
 
 def _pieces(level: Level, runs: npt.NDArray[np.int64]) -> list[Finding]:
@@ -190,17 +195,30 @@ def _uncertain(level: Level, certainty: npt.NDArray[np.float64]) -> list[Finding
     return [Finding(Reason.MASK_CONFIDENCE_LOW, Severity.FLAG, f"mean probability {mean:.2f} inside the cord at {level}")]
 
 
-def border_findings(borders: Borders, plane: ImagePlane, structure: Structure) -> tuple[Finding, ...]:
-    """Return a withholding finding if a measured border lies on the edge of the image: the structure may go on outside."""
-    present = np.flatnonzero(np.isfinite(borders.widths_mm))
-    if present.size == 0:
-        return ()
-    ends = plane.from_plane_mm(np.stack([borders.points(int(index)) for index in present]))
+def canal_level_findings(canal: Borders) -> dict[Level, tuple[Finding, ...]]:
+    """Return by level a finding if the canal begins in the vertebral body."""
+    found: dict[Level, tuple[Finding, ...]] = {}
+    for level in (Level(vertebra.value) for vertebra in VERTEBRAE):
+        anterior_mm = canal.anterior_mm[canal.layers.of(level)]
+        before_mm = -float(np.nanmean(anterior_mm)) if np.isfinite(anterior_mm).any() else 0.0
+        if before_mm > _BEFORE_WALL_FLAG_MM:
+            severity = Severity.WITHHOLD if before_mm > _BEFORE_WALL_WITHHOLD_MM else Severity.FLAG
+            text = f"the canal begins {before_mm:.1f} mm in front of the posterior wall of {level}: a mask or corners are wrong"
+            found[level] = (Finding(Reason.VALUE_IMPOSSIBLE, severity, text),)
+    return found
+
+
+def border_findings(borders: Borders, plane: ImagePlane, structure: Structure) -> dict[Level, tuple[Finding, ...]]:
+    """Return by level a withholding finding if a measured border lies on the edge of the image: the structure may go on there."""
+    ends = plane.from_plane_mm(borders.both_ends())
     edge = np.array([plane.rows, plane.columns]) - 1.0
-    if not ((ends < 0.5) | (ends > edge - 0.5)).any():
-        return ()
+    touching = np.asarray(((ends < 0.5) | (ends > edge - 0.5)).any(axis=(1, 2)))
     name = structure.value.replace("_", " ")
-    return (Finding(Reason.MASK_TOUCHES_BORDER, Severity.WITHHOLD, f"the {name} reaches the edge of the image"),)
+    return {
+        level: (Finding(Reason.MASK_TOUCHES_BORDER, Severity.WITHHOLD, f"the {name} reaches the edge of the image at {level}"),)
+        for level in LEVELS
+        if touching[borders.layers.of(level)].any()
+    }
 
 
 def component_findings(mask: npt.NDArray[np.bool_], plane: ImagePlane) -> tuple[Finding, ...]:

@@ -43,6 +43,9 @@ def promise_findings(
     structure: Structure, probabilities: Probabilities, config: MeasurementConfig, region: npt.NDArray[np.bool_] | None = None
 ) -> tuple[Finding, ...]:
     """Return what the probabilities of one slice say against its mask; nothing where there is no mask."""
+    if np.isnan(probabilities).any():
+        text = f"the mask of the {structure.value.replace('_', ' ')} holds probabilities that are not numbers"
+        return (Finding(Reason.MASK_CONFIDENCE_LOW, Severity.WITHHOLD, text),)
     promised = promised_dice(probabilities, region)
     if not promised < config.flag_mask_confidence:
         return ()

@@ -36,7 +36,7 @@ class StructureProfile:
     findings_by_level
         What was found wrong on a level; a withholding finding takes the level out of every ratio.
     general
-        What was found wrong with the slice as a whole; goes into every ratio.
+        What was found wrong with the slice as a whole; speaks against every diameter and every ratio.
     """
 
     structure: Structure
@@ -47,8 +47,8 @@ class StructureProfile:
     general: tuple[Finding, ...] = ()
 
     def findings(self, level: Level) -> tuple[Finding, ...]:
-        """Return what was found wrong on a level."""
-        return self.findings_by_level.get(level, ())
+        """Return what was found wrong on a level, and with the slice as a whole."""
+        return (*self.findings_by_level.get(level, ()), *self.general)
 
     def measured(self, level: Level) -> npt.NDArray[np.intp]:
         """Return the layers of a level that have a width."""
@@ -56,11 +56,11 @@ class StructureProfile:
         return np.asarray(indices[np.isfinite(self.borders.widths_mm[indices])], dtype=np.intp)
 
     def mean_diameter(self, level: Level) -> Measurement:
-        """Return the mean AP diameter over a level, with a line of that length in its middle."""
+        """Return the mean AP diameter over a level, with a line of that length in its middle; withheld unless it is whole."""
         subject = Subject(Quantity.AP_DIAMETER, self.structure, level)
         indices = self.measured(level)
-        if indices.size == 0:
-            return withhold(subject, self.findings(level) or (_missing(self.structure, level),))
+        if not self._complete(level):
+            return withhold(subject, (*self.findings(level), _missing(self.structure, level)))
         value = float(self.borders.widths_mm[indices].mean())
         return self._diameter(subject, int(indices[len(indices) // 2]), value)
 
@@ -89,8 +89,7 @@ class StructureProfile:
         """Return what forbids a ratio: an unsound or unmeasured level could hide the narrowest point."""
         gaps = [_missing(self.structure, level) for level in LEVELS if not self._complete(level)]
         unsound = [f for level in LEVELS for f in self.findings(level) if f.severity is Severity.WITHHOLD]
-        general = [f for f in self.general if f.severity is Severity.WITHHOLD]
-        return tuple(dict.fromkeys([*general, *unsound, *gaps]))
+        return tuple(dict.fromkeys([*unsound, *gaps]))
 
     def _complete(self, level: Level) -> bool:
         count = self.borders.layers.of(level).size

@@ -1,14 +1,14 @@
 """Measurements of the sagittal series: diameters by level, MSCC, MCC, and the worst slice beside the decisive one."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from node.config import MeasurementConfig
 from node.domain.anatomy import LEVELS, Landmark, Level, Structure
-from node.domain.errors import Declined, Finding, Reason
+from node.domain.errors import Declined, Finding, Reason, Severity
 from node.domain.geometry import ImagePlane, PixelPoint
 from node.domain.image import Volume
 from node.domain.measurement import CompressionRatio, LevelDiameters, ReferenceMethod, SagittalMeasurements, Verdict
@@ -18,6 +18,7 @@ from node.measurement.borders import Borders, find_borders
 from node.measurement.following import SlicePath, follow_cord, followed
 from node.measurement.plausibility import (
     border_findings,
+    canal_level_findings,
     component_findings,
     cord_level_findings,
     leaving_findings,
@@ -36,10 +37,19 @@ _PARASAGITTAL_SHARE = 0.75
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Series:
-    """What the profiles of a sagittal series are made from; ``band`` are the pixels of a slice beside C3 to C7."""
+    """What the profiles of a sagittal series are made from.
+
+    Parameters
+    ----------
+    corners
+        By level, what was found wrong with the corners.
+    band
+        The pixels of a slice that lie beside C3 to C7.
+    """
 
     volume: Volume
     masks: Masks
+    corners: Mapping[Level, tuple[Finding, ...]]
     band: npt.NDArray[np.bool_]
     config: MeasurementConfig
 
@@ -93,11 +103,10 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
     ]
     path = follow_cord([one[Structure.SPINAL_CORD] for one in slices], volume.planes, decisive)
     borders = {structure: followed([one[structure] for one in slices], path) for structure in Structure}
-    cord, canal = borders[Structure.SPINAL_CORD], borders[Structure.SPINAL_CANAL]
+    cord = borders[Structure.SPINAL_CORD]
     leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], cord, path.slices)
-    by_level = _merge(corner_findings, cord_level_findings(cord, canal), leaving)
-    series = _Series(volume, masks, cervical_band(volume.planes[decisive], keypoints.by_landmark), config)
-    profiles = _profiles(series, borders, path, by_level)
+    series = _Series(volume, masks, corner_findings, cervical_band(volume.planes[decisive], keypoints.by_landmark), config)
+    profiles = _profiles(series, borders, path, leaving)
     ratios = {
         (structure, method): compression(profile, method) for structure, profile in profiles.items() for method in ReferenceMethod
     }
@@ -107,6 +116,7 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
         if cord.layers.of(level).size
     )
     worst = _worst_beside(series, slices, decisive, ratios)
+    by_level = _merge(*(profile.findings_by_level for profile in profiles.values()))
     findings = tuple(dict.fromkeys(f for found in by_level.values() for f in found))
     return SagittalMeasurements(decisive, keypoints, levels, ratios, worst, findings)
 
@@ -129,8 +139,11 @@ def _borders(
 
 
 def _profiles(
-    series: _Series, borders: Mapping[Structure, Borders], path: SlicePath, by_level: Mapping[Level, tuple[Finding, ...]]
+    series: _Series, borders: Mapping[Structure, Borders], path: SlicePath, leaving: Mapping[Level, tuple[Finding, ...]]
 ) -> dict[Structure, StructureProfile]:
+    cord, canal = borders[Structure.SPINAL_CORD], borders[Structure.SPINAL_CANAL]
+    by_level = _merge(series.corners, cord_level_findings(cord, canal), leaving)
+    own = {Structure.SPINAL_CORD: {}, Structure.SPINAL_CANAL: canal_level_findings(canal)}
     plane = series.volume.planes[path.decisive]
     pieces = component_findings(series.masks.binary(Structure.SPINAL_CORD)[path.decisive], plane)
     maps = {structure: one[path.decisive] for structure, one in series.masks.probabilities.items()}
@@ -140,10 +153,9 @@ def _profiles(
             one,
             series.volume.planes,
             path,
-            by_level,
+            _merge(by_level, own[structure], border_findings(one, plane, structure)),
             (
                 *(pieces if structure is Structure.SPINAL_CORD else ()),
-                *border_findings(one, plane, structure),
                 *promise_findings(structure, maps[structure], series.config, series.band),
             ),
         )
@@ -166,8 +178,12 @@ def _worst_beside(
     for index, borders in enumerate(slices):
         if index == decisive:
             continue
-        straight = SlicePath.straight(index, len(borders[Structure.SPINAL_CORD].layers.levels))
-        for structure, profile in _profiles(series, borders, straight, {}).items():
+        cord = borders[Structure.SPINAL_CORD]
+        straight = SlicePath.straight(index, len(cord.layers.levels))
+        leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], cord, straight.slices)
+        # flagged only: a cord pressed from one side is thin on one slice, and that is looked for
+        doubts = {level: tuple(replace(one, severity=Severity.FLAG) for one in found) for level, found in leaving.items()}
+        for structure, profile in _profiles(series, borders, straight, doubts).items():
             ratio, chosen = compression(profile, ReferenceMethod.C3_C7), ratios[structure, ReferenceMethod.C3_C7]
             if _comparable(ratio, chosen) and _value(ratio) > _value(worst.get(structure, chosen)):
                 worst[structure] = ratio

@@ -28,7 +28,7 @@ from pydicom.uid import (
 )
 from pynetdicom import AllStoragePresentationContexts
 from pynetdicom.presentation import PresentationContext
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
 TRANSFER_SYNTAXES: tuple[UID, ...] = (
     ExplicitVRLittleEndian,
@@ -59,9 +59,14 @@ class AcceptedContext(PresentationContext):
 
 
 def accepted_contexts() -> list[PresentationContext]:
-    """Return the presentation contexts that we accept as SCP: all storage classes, and verification."""
+    """Return the presentation contexts that we accept: all storage classes, verification, and answers of storage commitment.
+
+    A peer that reports what it committed is the SCP of that service, and asks for this role or forgets to (PS3.4 section J.3.3).
+    """
     storage = [_context(context.abstract_syntax, TRANSFER_SYNTAXES) for context in AllStoragePresentationContexts]
-    return [*storage, _context(Verification, VERIFICATION_TRANSFER_SYNTAXES)]
+    commitment = _context(StorageCommitmentPushModel, VERIFICATION_TRANSFER_SYNTAXES)
+    commitment.scu_role = commitment.scp_role = True
+    return [*storage, _context(Verification, VERIFICATION_TRANSFER_SYNTAXES), commitment]
 
 
 def _context(abstract_syntax: UID | None, transfer_syntaxes: tuple[UID, ...]) -> PresentationContext:

@@ -26,12 +26,14 @@ from node.domain.errors import ConfigError, NodeError, Reason
 from node.reception.admission import LOCAL_LIMIT_EXCEEDED, DiskWatermark, StoreStatus, status_of
 from node.reception.contexts import accepted_contexts
 from node.reception.open_studies import OpenStudies
-from node.store import InstanceHead, Store, read_head
+from node.reception.tls import reception_context
+from node.store import InstanceHead, Store, commitment_answer, read_head
 
 _log = logging.getLogger(__name__)
 
 # Connections that wait to be accepted; beyond pynetdicom's 5 a peer has to try again after a second.
 _BACKLOG = 128
+_PROCESSING_FAILURE = 0x0110  # PS3.7 section C.5.21
 _ERROR_COMMENT_LENGTH = 64  # VR LO, PS3.5 section 6.2
 
 
@@ -64,13 +66,15 @@ class StorageSCP:
         Raises
         ------
         ConfigError
-            ``port_in_use``, or ``config_invalid`` if we may not or cannot listen there.
+            ``port_in_use``, or ``config_invalid`` if we may not or cannot listen there or a file of TLS cannot be used.
         """
+        tls = self._config.tls
+        context = None if tls is None else reception_context(tls, self._config.association_timeout_s)
         self._settings.enter_context(_receiving_into(self._store.incoming))
         address = (self._config.bind_address, self._config.port)
         try:
             self._server = self._entity.start_server(
-                address, block=False, evt_handlers=self._event_handlers(), contexts=accepted_contexts()
+                address, block=False, ssl_context=context, evt_handlers=self._event_handlers(), contexts=accepted_contexts()
             )
         except OSError as error:
             self._settings.close()
@@ -104,6 +108,7 @@ class StorageSCP:
             (evt.EVT_ABORTED, _on_aborted),
             (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_C_ECHO, _on_echo),
+            (evt.EVT_N_EVENT_REPORT, self._on_event_report),
         ]
 
     def _on_requested(self, event: evt.Event) -> None:
@@ -133,6 +138,16 @@ class StorageSCP:
         with self._count_lock:
             self._stored_count += 1
         return _answer(StoreStatus.SUCCESS)
+
+    def _on_event_report(self, event: evt.Event) -> tuple[int, None]:
+        """Keep what a peer says of the results that it was asked to commit."""
+        try:
+            is_known = self._store.commitments.record(commitment_answer(event.event_information))
+        except (NodeError, OSError) as error:
+            _log.warning("storage commitment report refused: %s", error, extra=_calling(event))
+            return _PROCESSING_FAILURE, None
+        _log.info("storage commitment reported%s", "" if is_known else ", which nobody asked for", extra=_calling(event))
+        return int(StoreStatus.SUCCESS) if is_known else _PROCESSING_FAILURE, None
 
 
 def _application_entity(config: ReceptionConfig) -> AE:

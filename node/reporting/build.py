@@ -1,7 +1,7 @@
 """All results of one analysis as files in one folder."""
 
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,14 +16,20 @@ from node.domain.errors import Declined, PermanentError, Reason
 from node.domain.identity import InstanceRef, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
 from node.domain.report import ReportKind, ReportObject
 from node.domain.study import SeriesRole
+from node.reporting.canvas import Picture
 from node.reporting.conform import freeze
 from node.reporting.folder import write_report
+from node.reporting.ko import build_ko
 from node.reporting.measurements_json import declined_document, encode, measured_document
 from node.reporting.overlay import draw_pictures
+from node.reporting.page import summary_page
+from node.reporting.pr import build_pr
 from node.reporting.provenance import Provenance, Software
+from node.reporting.sc import build_sc
 from node.reporting.seg import build_seg
 from node.reporting.source import SourceSeries, content_moment, read_source
 from node.reporting.sr import as_comprehensive_sr, build_sr
+from node.reporting.sr_volumes import build_sr_volumes, volumes_as_comprehensive_sr
 from node.reporting.subject import Subject, subject_of
 
 MEASUREMENTS_NAME = "measurements.json"
@@ -34,8 +40,9 @@ _T = TypeVar("_T")
 def build_report(analysis: Analysis, settings: ReportingConfig, software: Software, out_dir: Path) -> tuple[ReportObject, ...]:
     """Write the results of an analysis to ``out_dir``, all or nothing, and return its DICOM objects.
 
-    One SEG for each series whose masks are not empty, one SR (with the same content as Comprehensive SR for its fallback),
-    overlay pictures and ``measurements.json``. The same analysis gives the same bytes.
+    One SEG for each series whose masks are not empty, one SR and one of the segment volumes (each with the same content as
+    Comprehensive SR for its fallback), lines over each series (GSPS), a key object selection, overlay pictures and
+    ``measurements.json``. The same analysis gives the same bytes.
 
     Raises
     ------
@@ -77,24 +84,57 @@ class _Objects:
 
     def write(self, folder: Path) -> tuple[ReportObject, ...]:
         """Write every file of the report but its index into a folder."""
-        objects = (*self._segmentations(folder), self._measurement_report(folder))
-        pictures = draw_pictures(self.analysis, folder)
-        document = measured_document(self.analysis, self.provenance.software, objects, pictures)
+        built = self._segmentations()
+        segmentations = [self._save(seg, ReportKind.SEG, folder / f"seg_{role}.dcm") for role, seg in built.items()]
+        lines = [*segmentations, self._measurement_report(folder), *self._presentation_states(folder)]
+        objects = (*lines, *self._key_objects(lines, folder), *self._volumes(built, folder))
+        settings, software = self.provenance.settings, self.provenance.software
+        page = summary_page(self.analysis, settings, software)
+        objects = (*objects, self._summary(page, folder))
+        pictures = draw_pictures(self.analysis, folder, settings.language, page)
+        document = measured_document(self.analysis, software, objects, pictures)
         (folder / MEASUREMENTS_NAME).write_bytes(encode(document))
         return objects
 
-    def _segmentations(self, folder: Path) -> Iterator[ReportObject]:
+    def _segmentations(self) -> dict[SeriesRole, Dataset]:
+        """Return the SEG of each series whose masks are not empty."""
+        found: dict[SeriesRole, Dataset] = {}
         for role, source in self.sources.items():
             masks = self.analysis.series_by_role[role].masks
             built = _built("SEG", partial(build_seg, role, source, masks, self.provenance, self.analysis.fingerprint))
             if built is not None:
-                yield self._save(built, ReportKind.SEG, folder / f"seg_{role}.dcm")
+                found[role] = built
+        return found
 
     def _measurement_report(self, folder: Path) -> ReportObject:
         document = _built("SR", partial(build_sr, self.analysis, self.sources, self.provenance))
         other = as_comprehensive_sr(document, self.analysis)
         fallback = self._save(other, ReportKind.SR, folder / "sr_comprehensive.dcm")
         return self._save(document, ReportKind.SR, folder / "sr_comprehensive_3d.dcm", fallback)
+
+    def _presentation_states(self, folder: Path) -> Iterator[ReportObject]:
+        for role, source in self.sources.items():
+            built = _built("PR", partial(build_pr, role, self.analysis, source, self.provenance))
+            if built is not None:
+                yield self._save(built, ReportKind.PR, folder / f"pr_{role}.dcm")
+
+    def _key_objects(self, results: Iterable[ReportObject], folder: Path) -> Iterator[ReportObject]:
+        instances = [result.instance for result in results]
+        built = _built("KO", partial(build_ko, self.analysis, self.sources, instances, self.provenance))
+        if built is not None:
+            yield self._save(built, ReportKind.KO, folder / "ko.dcm")
+
+    def _volumes(self, segmentations: Mapping[SeriesRole, Dataset], folder: Path) -> Iterator[ReportObject]:
+        document = _built("SR", partial(build_sr_volumes, self.analysis, self.sources, segmentations, self.provenance))
+        if document is not None:
+            other = volumes_as_comprehensive_sr(document, self.analysis)
+            fallback = self._save(other, ReportKind.SR_VOLUMES, folder / "sr_volumes_comprehensive.dcm")
+            yield self._save(document, ReportKind.SR_VOLUMES, folder / "sr_volumes_comprehensive_3d.dcm", fallback)
+
+    def _summary(self, page: Picture, folder: Path) -> ReportObject:
+        source = next(iter(self.sources.values()))
+        built = _built("SC", partial(build_sc, page, source, self.provenance, self.analysis.fingerprint))
+        return self._save(built, ReportKind.SC, folder / "sc_summary.dcm")
 
     def _save(self, built: Dataset, kind: ReportKind, path: Path, fallback: ReportObject | None = None) -> ReportObject:
         self.provenance.contribute(built)

@@ -1,11 +1,12 @@
 """Named corrections to what highdicom builds, each for one reader or rule that needs it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
+from node.domain.identity import InstanceRef
 from node.domain.image import FrameSource, Volume
 from node.reporting.source import decimal_strings, stand_in_uid
 from node.reporting.uids import derived_uid
@@ -27,7 +28,10 @@ def freeze(result: Dataset, moment: tuple[str, str]) -> None:
     date, time = moment
     result.InstanceCreationDate, result.InstanceCreationTime = date, time
     result.SeriesDate, result.SeriesTime = date, time
-    result.ContentDate, result.ContentTime = date, time
+    if "PresentationCreationDate" in result:
+        result.PresentationCreationDate, result.PresentationCreationTime = date, time
+    else:
+        result.ContentDate, result.ContentTime = date, time
     for equipment in result.get("ContributingEquipmentSequence") or ():
         equipment.pop("ContributionDateTime", None)
     organization = derived_uid(result.SOPInstanceUID, "dimension organization")
@@ -88,12 +92,21 @@ def refer_to_frames(segmentation: Dataset, volume: Volume) -> None:
 
 def _refer_to_instances(references: Items, sources: Mapping[str, FrameSource]) -> Items:
     """Return one reference for each instance, without frames."""
-    instances = dict.fromkeys(sources[item.ReferencedSOPInstanceUID].instance for item in references)
+    return references_to(FrameSource(sources[item.ReferencedSOPInstanceUID].instance) for item in references)
+
+
+def references_to(frames: Iterable[FrameSource]) -> Items:
+    """Return one reference for each instance, with its frames where it has several. Source: PS3.3 table 10-3."""
+    numbers: dict[InstanceRef, list[int]] = {}
+    for frame in frames:
+        numbers.setdefault(frame.instance, []).extend([] if frame.frame_number is None else [frame.frame_number])
     items: list[Dataset] = []
-    for instance in instances:
+    for instance, numbered in numbers.items():
         item = Dataset()
         item.ReferencedSOPClassUID = instance.sop_class_uid
         item.ReferencedSOPInstanceUID = instance.sop_instance_uid
+        if numbered:
+            item.ReferencedFrameNumber = numbered
         items.append(item)
     return Items(items)
 

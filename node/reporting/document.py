@@ -188,7 +188,7 @@ class MeasurementsDocument(_Entry):
     files: tuple[FileEntry, ...]
     pictures: tuple[str, ...] = Field(description="Overlay pictures, relative to the file itself.")
     skipped: tuple[SkippedSeriesEntry, ...]
-    prior: PriorEntry | None = None
+    prior: PriorEntry | None
     predecessor_sop_instance_uid: str | None = Field(
-        None, description="Measurement SR of the version before of this study, which this one replaces."
+        description="Measurement SR of the version before of this study, which this one replaces."
     )

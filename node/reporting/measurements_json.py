@@ -110,6 +110,8 @@ def declined_document(study_instance_uid: StudyInstanceUID, declined: Declined, 
         files=(),
         pictures=(),
         skipped=(),
+        prior=None,
+        predecessor_sop_instance_uid=None,
     )
 
 
@@ -229,7 +231,7 @@ def _slice(one: AxialSliceMeasurements, volume: Volume) -> AxialSliceEntry:
 
 def _file(one: ReportObject) -> FileEntry:
     return FileEntry(
-        kind=one.kind.value,
+        kind=one.kind.modality,
         sop_class_uid=one.instance.sop_class_uid,
         sop_instance_uid=one.instance.sop_instance_uid,
         path=one.instance.path.name,

@@ -7,6 +7,7 @@
     <root>/open/<study>                                 marks of studies that are still being received
     <root>/results/<study>/<analysis>/                  result objects
     <root>/patients/                                    see node/store/patients.py
+    <root>/commitments/                                 see node/store/commitments.py
 
 Everything lies on one file system, so a rename is atomic: a reader sees a whole instance or none.
 One fsync policy: the file is synchronised before its rename, and every folder that gained an entry after it. When
@@ -31,6 +32,7 @@ from node.domain.identity import (
     parse_uid,
 )
 from node.domain.study import ReceivedSeries, ReceivedStudy
+from node.store.commitments import Commitments
 from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, read_sop_class
 from node.store.patients import PatientIndex, PatientStudy
 
@@ -48,6 +50,8 @@ class Store:
         self._results = root / "results"
         self._open = root / "open"
         self._patients = PatientIndex(root)
+        #: What peers were asked to commit.
+        self.commitments = Commitments(root)
         for folder in (self.incoming, self._studies, self._results, self._open):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -101,6 +105,7 @@ class Store:
         uid = parse_uid(study_instance_uid)
         with _translated("delete a study"):
             self._patients.forget(study_instance_uid)
+            self.commitments.forget(study_instance_uid)
             for folder in (self._studies / uid, self._results / uid):
                 if folder.is_dir():
                     shutil.rmtree(folder)

@@ -104,6 +104,9 @@ def test_the_fallback_is_sent_where_a_sop_class_is_refused(tmp_path: Path):
         "Segmentation Storage": (),
         "Comprehensive 3D SR Storage": (),
         "Comprehensive SR Storage": ("Implicit VR Little Endian",),
+        "Grayscale Softcopy Presentation State Storage": (),
+        "Key Object Selection Document Storage": (),
+        "Secondary Capture Image Storage": (),
     }
 
 

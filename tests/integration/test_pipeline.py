@@ -39,7 +39,7 @@ def test_without_axial_slices_the_sagittal_values_are_there(pipeline, phantom, t
     assert document["status"] == "partial"
     assert document["sagittal"]["mscc"]["value_percent"] is not None
     assert Reason.NO_AXIAL_T2 in codes(document)
-    assert {file["kind"] for file in document["files"]} == {"SEG", "SR"}
+    assert {file["kind"] for file in document["files"]} == {"SEG", "SR", "PR", "KO", "SC"}
 
 
 def test_an_axial_series_with_a_missing_slice_does_not_take_the_sagittal_values_away(pipeline, phantom, tmp_path):

@@ -1,18 +1,24 @@
 """What we propose."""
 
 from pathlib import Path
+from typing import get_args
 
+import pytest
 from pydicom.uid import (
     Comprehensive3DSRStorage,
     ComprehensiveSRStorage,
     ExplicitVRLittleEndian,
+    GrayscaleSoftcopyPresentationStateStorage,
     ImplicitVRLittleEndian,
     JPEGLSLossless,
+    KeyObjectSelectionDocumentStorage,
     MRImageStorage,
     SegmentationStorage,
 )
 
-from node.delivery.contexts import contexts_for, proposed_contexts
+from node.config import DestinationConfig
+from node.config.delivery import ResultKind
+from node.delivery.contexts import RESULT_SOP_CLASSES, SOP_CLASSES, contexts_for, proposed_contexts
 from node.delivery.receipt import Receipt, RefusedObject
 from node.delivery.scu import is_stored
 from node.domain.errors import Reason
@@ -36,6 +42,30 @@ def test_only_what_is_sent_and_its_fallbacks_is_proposed(tmp_path: Path):
         for sop_class in (Comprehensive3DSRStorage, ComprehensiveSRStorage, SegmentationStorage)
         for transfer_syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
     ]
+
+
+def test_a_presentation_state_and_a_selection_are_proposed_when_they_are_sent(tmp_path: Path):
+    sent = (GrayscaleSoftcopyPresentationStateStorage, KeyObjectSelectionDocumentStorage)
+    objects = [report_object(tmp_path / f"{n}.dcm", kind, sent[n]) for n, kind in enumerate((ReportKind.PR, ReportKind.KO))]
+    assert {sop_class for sop_class, _ in encodings(proposed_contexts(objects))} == set(sent)
+
+
+def test_a_peer_is_asked_for_every_class_that_a_result_may_have():
+    assert SOP_CLASSES.keys() == set(ReportKind)
+    assert set(RESULT_SOP_CLASSES) == {sop_class for classes in SOP_CLASSES.values() for sop_class in classes}
+    assert len(RESULT_SOP_CLASSES) == 6
+
+
+def test_a_destination_can_ask_for_every_kind_and_gets_masks_numbers_and_lines_if_it_does_not():
+    assert set(get_args(ResultKind)) == {kind.value for kind in ReportKind}
+    fields = {"name": "pacs", "host": "pacs", "port": 104, "ae_title": "PACS"}
+    assert DestinationConfig.model_validate(fields).objects == ("SEG", "SR", "PR")
+    with pytest.raises(ValueError, match="objects"):
+        DestinationConfig.model_validate(fields | {"objects": ["RTSTRUCT"]})
+
+
+def test_the_volumes_are_listed_as_the_report_that_they_are():
+    assert [kind.modality for kind in ReportKind] == ["SEG", "SR", "PR", "KO", "SC", "SR"]
 
 
 def test_compressed_files_are_proposed_as_they_are():

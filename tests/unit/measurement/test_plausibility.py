@@ -148,6 +148,20 @@ def test_an_interrupted_cord_is_withheld():
     assert sagittal.ratio(CANAL).ratio.value is not None
 
 
+def test_a_level_that_shows_only_a_part_of_the_cord_has_no_diameter():
+    """The rest of the level could be the thick part; doubts about its corners are no reason to stumble."""
+
+    def cut(cord):
+        cord[0, row_of(63) : row_of(80)] = 0  # a part of C6, the whole of C6/C7
+
+    sagittal = measure(changed(Landmark(Vertebra.C7, Corner.POSTERIOR_SUPERIOR), confidence=0.6), edited(CORD, cut)).sagittal
+    by_level = {one.level: one for one in sagittal.levels}
+    for level in (Level.C6, Level.C6_C7):
+        assert withheld(by_level[level].cord_ap, Reason.LEVEL_MISSING)
+    assert by_level[Level.C6_C7].canal_ap.value is not None
+    assert by_level[Level.C5].cord_ap.value is not None
+
+
 def test_a_second_large_piece_of_cord_is_flagged():
     def add(cord):
         cord[0, 20:40, 2:10] = 1
@@ -252,6 +266,80 @@ def test_planes_that_disagree_flag_area_and_ratio_and_planes_that_contradict_eac
         assert measurement.verdict is verdict
 
 
+def test_planes_that_disagree_flag_every_mscc_and_no_mcc_for_the_sagittal_mask_may_be_the_wrong_one():
+    axial = axial_volume()
+    thin = replace(SPINE, cord_mm=4.4, taper_mm=0)
+    sagittal = measure(axial=axial, axial_masks=masks_of(axial, thin.in_cord, SPINE.in_canal)).sagittal
+    for (structure, _), ratio in sagittal.ratios.items():
+        assert (Reason.PLANES_DISAGREE in codes(ratio.ratio)) is (structure is CORD)
+        assert ratio.ratio.verdict is (Verdict.FLAG if structure is CORD else Verdict.REPORT)
+
+
+def edited_axial(axial, edit) -> Masks:
+    maps = {name: array.copy() for name, array in masks_of(axial, SPINE.in_cord, SPINE.in_canal).probabilities.items()}
+    edit(maps)
+    return Masks(maps, MODEL)
+
+
+def test_a_slice_that_is_withheld_where_it_is_decisive_is_withheld_among_the_slices_too():
+    axial = axial_volume()
+    thin = replace(SPINE, cord_mm=4.4, taper_mm=0)
+    measured = measure(axial=axial, axial_masks=masks_of(axial, thin.in_cord, SPINE.in_canal)).axial
+    (same,) = [one for one in measured.slices if one.slice_index == measured.decisive.slice_index]
+    for one in (same.area, same.area_along_cord, same.ap, same.transverse, same.compression_ratio):
+        assert withheld(one, Reason.PLANES_DISAGREE)
+        assert one.evidence == ()
+
+
+def test_no_neighbour_stands_in_for_the_slice_at_the_level_that_shows_no_cord():
+    axial = axial_volume()
+    nearest = measure(axial=axial).axial.decisive.slice_index
+    measured = measure(axial=axial, axial_masks=edited_axial(axial, lambda maps: maps[CORD][nearest].fill(0))).axial
+    assert measured.decisive is None
+    assert Reason.CORD_NOT_FOUND in {finding.code for finding in measured.findings}
+
+
+@pytest.mark.parametrize(("pixels", "verdict"), [(5, Verdict.REPORT), (6, Verdict.FLAG), (7, Verdict.WITHHOLD)])
+def test_an_axial_cord_beside_its_canal_is_doubted_by_how_far_it_leaves_it(pixels, verdict):
+    """The canal is 4 mm wider on either side: moved by 4.0 mm the cord reaches its border, by 5.6 mm it leaves it by 1.6 mm."""
+    axial = axial_volume()
+
+    def shift(maps):
+        maps[CORD][:] = np.roll(maps[CORD], pixels, axis=2)
+
+    area = measure(axial=axial, axial_masks=edited_axial(axial, shift)).axial.slices[3].area
+    assert area.verdict is verdict
+    assert (Reason.CORD_OUTSIDE_CANAL in codes(area)) is (verdict is not Verdict.REPORT)
+
+
+@pytest.mark.parametrize(("leak_mm", "verdict"), [(2, Verdict.REPORT), (4, Verdict.FLAG), (6, Verdict.WITHHOLD)])
+def test_a_canal_that_begins_in_a_vertebral_body_is_doubted(leak_mm, verdict):
+    """The canal begins 1 mm behind the wall, so a leak of 4 mm begins 3 mm in front of it."""
+
+    def leak(canal):
+        body, pixels = slice(row_of(1), row_of(13)), round(leak_mm / 0.8)
+        canal[0, body] = np.maximum.reduce([np.roll(canal[0, body], -shift, axis=1) for shift in range(pixels + 1)])
+
+    measured = measure(masks=edited(CANAL, leak)).sagittal
+    assert measured.levels[0].canal_ap.verdict is verdict
+    assert (Reason.VALUE_IMPOSSIBLE in codes(measured.ratio(CANAL).ratio)) is (verdict is not Verdict.REPORT)
+    assert measured.ratio(CORD).ratio.verdict is Verdict.REPORT
+
+
+@pytest.mark.parametrize("change", [{"confidence": np.nan}, {"point": PixelPoint(np.nan, 1.0)}], ids=list)
+def test_a_corner_that_is_no_number_counts_as_not_found(change):
+    sagittal = measure(changed(C4_PS, **change)).sagittal
+    assert withheld(sagittal.ratio(CORD).ratio, Reason.LEVEL_MISSING)
+    assert C4_PS not in sagittal.keypoints.by_landmark
+
+
+def test_series_without_a_frame_of_reference_are_taken_together_and_flagged():
+    axial = axial_volume(frame="")
+    area = measure(sagittal=volume_of(list(SAGITTAL.planes), ""), axial=axial).axial.decisive.area
+    assert area.verdict is Verdict.FLAG
+    assert Reason.FRAME_OF_REFERENCE_DIFFERS in codes(area)
+
+
 def test_an_axial_cord_in_pieces_is_withheld():
     axial = axial_volume()
     whole = masks_of(axial, SPINE.in_cord, SPINE.in_canal).probabilities
@@ -259,6 +347,35 @@ def test_an_axial_cord_in_pieces_is_withheld():
     cord[:, :, axial.geometry.shape[2] // 2] = 0
     measured = measure(axial=axial, axial_masks=Masks({CORD: cord, CANAL: whole[CANAL]}, MODEL))
     assert withheld(measured.axial.slices[3].area, Reason.CORD_MULTIPLE_COMPONENTS)
+
+
+@pytest.mark.parametrize("structure", Structure)
+def test_probabilities_that_are_no_numbers_leave_as_none(structure):
+    axial = axial_volume()
+    maps = {name: array.copy() for name, array in masks_of(axial, SPINE.in_cord, SPINE.in_canal).probabilities.items()}
+    rows, columns = axial.geometry.shape[1:]
+    maps[structure][:, rows // 2 - 1 : rows // 2 + 1, : columns // 2] = np.nan
+    one = measure(axial=axial, axial_masks=Masks(maps, MODEL)).axial.slices[len(EVERY_4_MM) // 2]
+    for measurement in (one.area, one.ap, one.compression_ratio) if structure is CORD else (one.canal_area, one.canal_ap):
+        assert withheld(measurement, Reason.MASK_CONFIDENCE_LOW)
+
+
+def test_a_sagittal_probability_that_is_no_number_withholds_the_ratio():
+    def spoil(cord):
+        cord[0, row_of(30), 0] = np.nan
+
+    sagittal = measure(masks=edited(CORD, spoil)).sagittal
+    assert withheld(sagittal.ratio(CORD).ratio, Reason.MASK_CONFIDENCE_LOW)
+    assert sagittal.ratio(CANAL).ratio.verdict is Verdict.REPORT
+
+
+def test_an_axial_ratio_with_an_impossible_diameter_is_withheld():
+    wide = StraightSpine(cord_mm=15.0, taper_mm=0, bulge_mm=0, canal_mm=22.0)
+    axial = axial_volume(size=(120, 120))
+    for one in measure(axial=axial, axial_masks=masks_of(axial, wide.in_cord, wide.in_canal)).axial.slices:
+        assert withheld(one.ap, Reason.VALUE_IMPOSSIBLE)
+        assert withheld(one.compression_ratio, Reason.VALUE_IMPOSSIBLE)
+        assert one.transverse.value is not None
 
 
 def test_an_axial_cord_at_the_image_edge_is_withheld():
@@ -331,6 +448,28 @@ def test_eccentric_compression_is_found_beside_the_decisive_slice():
     assert worst.at_level.evidence[0].slice_index == 1
     assert worst.ratio.value == pytest.approx(worse.compression_percent(worse.cord_width), abs=1.5)
     assert worst.ratio.value > sagittal.ratio(CORD).ratio.value
+
+
+def worst_beside(spine, shift):
+    """Return the worst slices of two: the decisive one shows the usual spine, the other a given one, its cord shifted back."""
+    planes = [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in (0.0, 3.0)]
+    volume = volume_of(planes)
+    usual, other = (masks_of(volume, one.in_cord, one.in_canal).probabilities for one in (SPINE, spine))
+    maps = {structure: np.stack([usual[structure][0], other[structure][1]]) for structure in Structure}
+    maps[CORD][1] = np.roll(maps[CORD][1], shift, axis=1)
+    return measure(keypoints_of(SPINE.landmarks(), planes[0]), Masks(maps, MODEL), volume).sagittal.worst_slice
+
+
+def test_a_slice_beside_whose_cord_leaves_the_canal_is_not_the_worst():
+    worse = replace(SPINE, bulge_mm=3.5)
+    assert CORD in worst_beside(worse, shift=0)
+    assert CORD not in worst_beside(worse, shift=8)
+
+
+def test_a_slice_beside_that_shows_much_less_cord_over_a_level_is_the_worst_with_a_doubt():
+    worst = worst_beside(replace(SPINE, bulge_mm=5.0, bulge_sigma_mm=6.0), shift=0)[CORD].ratio
+    assert worst.verdict is Verdict.FLAG
+    assert Reason.CORD_LEAVES_SLICE in codes(worst)
 
 
 def with_a_thinner_cord(share, offsets_mm):

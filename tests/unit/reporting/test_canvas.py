@@ -1,56 +1,43 @@
 import numpy as np
 import pytest
 
-from node.domain.geometry import PixelPoint
-from node.reporting.canvas import AXIAL_VIEW, SAGITTAL_VIEW, slice_picture, upright_view
-from tests.support.analytic_shapes import stored_plane
+from node.reporting.canvas import WHITE, Drawing, Style
 
-SPACING, SIZE = (0.9, 0.6), (60, 80)
-
-
-def points(plane, *patient):
-    return [PixelPoint(*map(float, plane.to_pixels(point))) for point in patient]
+LONG = "the posterior superior corner of C5 has confidence 0.31, and 2.25.123456789012345678901234567890123456789 is wide"
+CHINESE = "矢状位与轴位测量不一致，（椎体角点置信度低），数值超出健康范围。"
 
 
-@pytest.mark.parametrize("flips", range(8))
-def test_sagittal_slices_hang_with_anterior_left_and_head_up_however_they_are_stored(flips):
-    plane = stored_plane((0, 0, 0), (0, 1, 0), (0, 0, -1), SPACING, SIZE, flips)
-    view = upright_view(plane, SAGITTAL_VIEW, [], 0.0, 600)
-    centre, posterior, inferior = view.place(points(plane, (0, 0, 0), (0, 10, 0), (0, 0, -10)))
-    assert posterior - centre == pytest.approx([10 * view.pixels_per_mm, 0], abs=1e-6)
-    assert inferior - centre == pytest.approx([0, 10 * view.pixels_per_mm], abs=1e-6)
-    assert (view.height, view.width) == (600, round(600 * 80 * 0.6 / (60 * 0.9)))
+@pytest.mark.parametrize("text", [LONG, CHINESE, LONG + CHINESE])
+@pytest.mark.parametrize("width", [90, 200, 500])
+def test_wrapped_lines_are_no_wider_and_lose_nothing(text, width):
+    style = Style(size=20)
+    lines = style.wrapped(text, width)
+    assert max(map(style.width, lines)) <= width
+    assert "".join(lines).replace(" ", "") == text.replace(" ", "")
 
 
-@pytest.mark.parametrize("flips", range(8))
-def test_axial_slices_hang_with_the_right_on_the_left_and_anterior_up(flips):
-    plane = stored_plane((0, 0, 0), (1, 0, 0), (0, 1, 0), SPACING, SIZE, flips)
-    view = upright_view(plane, AXIAL_VIEW, [], 0.0, 600)
-    centre, left, posterior = view.place(points(plane, (0, 0, 0), (10, 0, 0), (0, 10, 0)))
-    assert left - centre == pytest.approx([10 * view.pixels_per_mm, 0], abs=1e-6)
-    assert posterior - centre == pytest.approx([0, 10 * view.pixels_per_mm], abs=1e-6)
+def test_no_chinese_mark_begins_a_line():
+    lines = Style(size=20).wrapped(CHINESE, 90)
+    assert len(lines) > 3
+    assert not any(line.startswith(("，", "。", "）")) for line in lines)
 
 
-def test_a_cut_shows_its_points_with_a_margin():
-    plane = stored_plane((0, 0, 0), (0, 1, 0), (0, 0, -1), (1.0, 1.0), (100, 100))
-    view = upright_view(plane, SAGITTAL_VIEW, [PixelPoint(40, 40), PixelPoint(60, 50)], 10.0, 800)
-    first, last = view.place([PixelPoint(40, 40), PixelPoint(60, 50)])
-    assert view.pixels_per_mm == pytest.approx(800 / 40)
-    assert first == pytest.approx([200, 200])
-    assert last == pytest.approx([400, 600])
-    assert view.width == 600
+def test_words_are_set_over_lines_in_their_style():
+    sheet = Drawing.blank((200, 60), edge=WHITE)
+    sheet.words((100, 30), "C5/C6", Style((200, 0, 0), 24, bold=True), "mm")
+    sheet.polyline([(0, 30), (200, 30)], (0, 0, 0), 5)
+    picture = sheet.finished()
+    assert (picture[30, 5] == 0).all()
+    assert (picture == (200, 0, 0)).all(axis=-1).any(), "the words"
+    found = np.argwhere((picture == (200, 0, 0)).all(axis=-1))
+    assert found.mean(axis=0) == pytest.approx([30, 100], abs=4)
 
 
-def test_the_border_is_drawn_where_the_probability_is_a_half():
-    plane = stored_plane((0, 0, 0), (0, 1, 0), (0, 0, -1), (1.0, 1.0), (20, 20))
-    view = upright_view(plane, SAGITTAL_VIEW, [], 0.0, 400)
-    picture = slice_picture(np.zeros((20, 20), dtype=np.float32), view)
-    half = np.zeros((20, 20), dtype=np.float16)
-    half[:, :10] = 1
-    half[:, 10] = 0.5
-    picture.outline(half, (255, 214, 0))
-    row = picture.finished()[200]
-    # probability falls through 0.5 at column 10, in the middle of that pixel
-    drawn = np.flatnonzero(row[:, 0] > 200)
-    expected = float(view.place([PixelPoint(10, 10)])[0, 0])
-    assert drawn[drawn > 100].mean() == pytest.approx(expected, abs=2)
+def test_a_hollow_mark_shows_what_it_is_hollow_with():
+    sheet = Drawing.blank((40, 40))
+    sheet.disc((10, 20), 8, (0, 0, 0), WHITE)
+    sheet.square((30, 20), 8, (0, 0, 0))
+    picture = sheet.finished()
+    assert (picture[20, 10] == 255).all()
+    assert (picture[20, 4] < 100).all()
+    assert (picture[20, 30] == 0).all()

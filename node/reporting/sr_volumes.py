@@ -1,0 +1,156 @@
+"""The volume of every segment as a second report (TID 1500, groups by TID 1411) that refers to the SEG.
+
+It has a series of its own: viewers that draw the lines of the measurement report fail on groups without coordinates.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+
+import numpy as np
+from highdicom import sr
+from pydicom.dataset import Dataset
+from pydicom.sr.codedict import codes as dicom_codes
+
+from node.domain.analysis import Analysis, History, SegmentedSeries
+from node.domain.anatomy import Structure
+from node.domain.errors import Reason, Severity
+from node.domain.measurement import Verdict
+from node.domain.study import SeriesRole
+from node.reporting import codes
+from node.reporting.provenance import Provenance
+from node.reporting.source import SourceSeries
+from node.reporting.sr import as_comprehensive_sr
+from node.reporting.sr_content import groups_of
+from node.reporting.uids import derived_uid
+
+_SERIES_NUMBER = 9320
+_CUBIC_MILLIMETRE = dicom_codes.UCUM.CubicMillimeter
+_STRUCTURES = {code.value: structure for structure, code in codes.STRUCTURES.items()}
+#: What the plausibility gate says against a mask as a whole, not against a line or a level.
+_AGAINST_MASK = frozenset(
+    {
+        Reason.CORD_NOT_FOUND,
+        Reason.CANAL_NOT_FOUND,
+        Reason.CORD_OUTSIDE_CANAL,
+        Reason.CORD_MULTIPLE_COMPONENTS,
+        Reason.MASK_CONFIDENCE_LOW,
+        Reason.PLANES_DISAGREE,
+    }
+)
+
+
+def build_sr_volumes(
+    analysis: Analysis,
+    sources: Mapping[SeriesRole, SourceSeries],
+    segmentations: Mapping[SeriesRole, Dataset],
+    provenance: Provenance,
+) -> Dataset | None:
+    """Return the volumes of all segments as Comprehensive 3D SR; None without a segment.
+
+    No rule of the plausibility gate judges a volume, so each is to be reviewed; one whose mask gave no diameter or area
+    somewhere is withheld.
+
+    Parameters
+    ----------
+    segmentations
+        The SEG of each series whose masks are not empty.
+    """
+    if not segmentations:
+        return None
+    images = [header for role in segmentations for header in sources[role].instance_headers]
+    groups = [
+        _group(role, segment, analysis, sources[role], provenance, segmentation)
+        for role, segmentation in segmentations.items()
+        for segment in segmentation.SegmentSequence
+    ]
+    report = sr.MeasurementReport(
+        observation_context=provenance.observation_context(),
+        procedure_reported=codes.MAGNETIC_RESONANCE_IMAGING,
+        imaging_measurements=groups,
+    )
+    qualification = provenance.settings.content_qualification
+    document: Dataset = sr.Comprehensive3DSR(
+        evidence=[*images, *segmentations.values()],
+        content=report,
+        series_instance_uid=derived_uid(analysis.fingerprint, "SR volumes series"),
+        series_number=_SERIES_NUMBER,
+        sop_instance_uid=derived_uid(analysis.fingerprint, "SR volumes"),
+        instance_number=1,
+        manufacturer=provenance.settings.manufacturer,
+        is_complete=all(group.get_measurements() for group in groups),
+        is_final=False,
+        is_verified=False,
+        manufacturer_model_name=provenance.software.name,
+        software_versions=provenance.software.version,
+        device_serial_number=provenance.settings.device_serial_number,
+        series_description=f"AI segment volumes {qualification}",
+        content_qualification=qualification,
+        coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
+    )
+    return document
+
+
+def volumes_as_comprehensive_sr(document: Dataset, analysis: Analysis) -> Dataset:
+    """Return the same report as Comprehensive SR, with an identity and a series of its own."""
+    own = replace(analysis, fingerprint=f"{analysis.fingerprint}/volumes", history=History())
+    other = as_comprehensive_sr(document, own)
+    other.SeriesNumber = _SERIES_NUMBER + 1
+    return other
+
+
+def volume_mm3(series: SegmentedSeries, structure: Structure, thickness_mm: float) -> float:
+    """Return the volume of a mask within the slices.
+
+    Every pixel counts whole and fills the distance to the next slice, so with slices of 3 to 5 mm it is approximate, and it
+    ends where the slices end.
+
+    Parameters
+    ----------
+    thickness_mm
+        Thickness of a slice, for a series of one slice.
+    """
+    geometry = series.volume.geometry
+    pixels = np.count_nonzero(series.masks.binary(structure))
+    return pixels * geometry.planes[0].pixel_area_mm2 * (geometry.spacing_between_slices_mm or thickness_mm)
+
+
+def _reasons(role: SeriesRole, structure: Structure, analysis: Analysis) -> tuple[Reason, ...]:
+    """Return why values of a structure are withheld because of its mask."""
+    findings = (
+        finding
+        for group in groups_of(analysis)
+        if group.finding == codes.STRUCTURES[structure] and (role is SeriesRole.AXIAL_T2) == group.name.startswith("Axial")
+        for finding in group.findings
+    )
+    against = (one.code for one in findings if one.severity is Severity.WITHHOLD and one.code in _AGAINST_MASK)
+    return tuple(dict.fromkeys(against))
+
+
+def _group(
+    role: SeriesRole, segment: Dataset, analysis: Analysis, source: SourceSeries, provenance: Provenance, segmentation: Dataset
+) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+    structure = _STRUCTURES[segment.SegmentedPropertyTypeCodeSequence[0].CodeValue]
+    series = analysis.series_by_role[role]
+    reasons = _reasons(role, structure, analysis)
+    volume = None if reasons else volume_mm3(series, structure, source.thickness_mm)
+    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid=segment.TrackingUID, identifier=segment.TrackingID),
+        referenced_segment=sr.ReferencedSegment(
+            sop_class_uid=segmentation.SOPClassUID,
+            sop_instance_uid=segmentation.SOPInstanceUID,
+            segment_number=segment.SegmentNumber,
+            source_series=sr.SourceSeriesForSegmentation(source.volume.series_instance_uid),
+        ),
+        finding_category=codes.ANATOMICAL_STRUCTURE,
+        finding_type=codes.STRUCTURES[structure],
+        finding_sites=[sr.FindingSite(codes.CERVICAL_SPINE)],
+        algorithm_id=provenance.algorithm([series.masks.model]),
+        measurements=None if volume is None else [sr.Measurement(dicom_codes.SCT.Volume, round(volume), _CUBIC_MILLIMETRE)],
+        qualitative_evaluations=list(_evaluations(reasons)),
+    )
+
+
+def _evaluations(reasons: tuple[Reason, ...]) -> Iterator[sr.QualitativeEvaluation]:
+    yield sr.QualitativeEvaluation(codes.QUALITY, codes.VERDICTS[Verdict.WITHHOLD if reasons else Verdict.FLAG])
+    for reason in reasons:
+        yield sr.QualitativeEvaluation(codes.QUALITY_REASON, codes.reason_code(reason))

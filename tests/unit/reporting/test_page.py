@@ -1,0 +1,171 @@
+import re
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from node.config import ReportingConfig
+from node.domain.anatomy import Corner, Landmark, Structure, Vertebra
+from node.domain.errors import Finding, Reason, Severity
+from node.domain.measurement import Verdict
+from node.domain.prediction import ModelIdentity
+from node.domain.study import SeriesRole
+from node.reporting.figures import shown
+from node.reporting.page import PAGE_SIZE, draw_page, summary_page
+from node.reporting.provenance import Software
+from tests.support.analyses import AXIAL, SAGITTAL, Scene, synthetic_analysis
+from tests.support.printed import collisions, cut, without_glyph
+
+SOFTWARE = Software("cspine-node", "1.2.3")
+MANY = tuple(
+    Finding(reason, severity, f"{reason.value}: the neighbouring slice {number} of the series shows something else altogether")
+    for number, reason in enumerate(Reason)
+    for severity in (Severity.FLAG, Severity.WITHHOLD)
+)
+CONFIGS = {language: ReportingConfig(language=language) for language in ("en", "zh-CN")}
+EVERY = [Landmark(vertebra, corner) for vertebra in Vertebra for corner in Corner]
+SCENES = {
+    "turned": Scene(
+        sagittal=replace(SAGITTAL, flip_columns=True, flip_rows=True, rotation_deg=(0.0, 4.0, -6.0)),
+        axial=replace(AXIAL, flip_columns=True, reverse_slices=True),
+    ),
+    "no corners": Scene(missing=EVERY),
+    "empty": Scene(empty=[(role, structure) for role in SeriesRole for structure in Structure]),
+}
+
+
+@pytest.fixture(scope="module")
+def analyses(analysis, withheld, tmp_path_factory):
+    scenes = {name: synthetic_analysis(tmp_path_factory.mktemp("page"), scene) for name, scene in SCENES.items()}
+    return {
+        **scenes,
+        "plain": analysis,
+        "withheld": withheld,
+        "no sagittal": with_measurements(analysis, sagittal=None, findings=MANY),
+        "crowded": crowded(analysis),
+    }
+
+
+def with_measurements(analysis, **changes):
+    return replace(analysis, measurements=replace(analysis.measurements, **changes))
+
+
+def crowded(analysis):
+    """Withheld or doubted for more reasons than anyone can read, with wide numbers and many models."""
+    sagittal, axial = analysis.measurements.sagittal, analysis.measurements.axial
+    gone = {
+        key: replace(one, ratio=replace(one.ratio, value=None, verdict=Verdict.WITHHOLD, findings=MANY))
+        for key, one in sagittal.ratios.items()
+    }
+    wide = replace(axial.decisive.area, value=179.994, verdict=Verdict.FLAG, findings=MANY)
+    ratio = replace(axial.decisive.compression_ratio, value=None, verdict=Verdict.WITHHOLD, findings=MANY)
+    decisive = replace(axial.decisive, area=wide, compression_ratio=ratio)
+    return with_measurements(
+        analysis,
+        sagittal=replace(sagittal, ratios=gone, findings=MANY),
+        axial=replace(axial, decisive=decisive, findings=MANY),
+        findings=MANY,
+        models=tuple(
+            ModelIdentity(f"a-long-name-of-a-model-{number}", "1.2.3-rc4+int8", f"{number:x}" * 64) for number in range(14)
+        ),
+    )
+
+
+def words(analysis, language="en", **settings):
+    return [one.words for one in draw_page(analysis, ReportingConfig(language=language, **settings), SOFTWARE).texts]
+
+
+def prose(analysis, language="en", **settings):
+    return " ".join(words(analysis, language, **settings))
+
+
+@pytest.mark.parametrize("name", [*SCENES, "plain", "withheld", "no sagittal", "crowded"])
+@pytest.mark.parametrize("language", CONFIGS)
+def test_no_word_lies_on_another_outside_the_page_or_without_a_glyph(name, language, analyses):
+    page = draw_page(analyses[name], CONFIGS[language], SOFTWARE)
+    assert page.size == PAGE_SIZE
+    assert collisions(page) == []
+    assert cut(page, margin=30) == []
+    assert without_glyph("".join(one.words for one in page.texts)) == set()
+
+
+@pytest.mark.parametrize("language", CONFIGS)
+def test_the_main_values_stand_there_in_the_digits_of_the_sr(language, analysis):
+    page = draw_page(analysis, CONFIGS[language], SOFTWARE)
+    large = [float(one.words) for one in page.texts if one.style.size == 60]
+    assert large == [shown(one) for one in analysis.measurements.headline]
+
+
+def test_values_that_were_withheld_are_not_there_and_the_reason_is(withheld, analysis):
+    page = prose(withheld)
+    assert not [one for one in draw_page(withheld, ReportingConfig(), SOFTWARE).texts if one.style.size == 60]
+    assert "partial: 4 of 4 main values withheld" in page
+    assert "the C5 posterior superior corner was not found" in page
+    assert "no usable axial T2 series" in page
+    assert "Not measured" in page
+    assert "Not measured" not in prose(analysis)
+
+
+def test_the_reasons_of_a_withheld_ratio_get_the_room_of_its_diameters(analysis, analyses):
+    diameters = re.compile(r"\b[dD]i \d")
+    assert sum(bool(diameters.match(one)) for one in words(analysis)) == 2
+    assert not [one for one in words(analyses["crowded"]) if diameters.match(one)]
+
+
+def test_each_verdict_is_told_in_words(analysis):
+    sagittal = analysis.measurements.sagittal
+    found = {one.ratio.verdict for one in map(sagittal.ratio, Structure)}
+    doubt = Finding(Reason.MASK_CONFIDENCE_LOW, Severity.FLAG, "doubt of a test")
+    flagged = {
+        key: replace(one, ratio=replace(one.ratio, verdict=Verdict.FLAG, findings=(doubt,)))
+        for key, one in sagittal.ratios.items()
+    }
+    changed = with_measurements(analysis, sagittal=replace(sagittal, ratios=flagged))
+    assert found == {Verdict.REPORT}
+    assert words(changed).count("to be reviewed") == words(analysis).count("to be reviewed") + 2
+    assert words(changed).count("- doubt of a test") == 2
+
+
+def test_chinese_gives_the_reason_in_chinese_and_the_message_below(withheld):
+    page = words(withheld, "zh-CN")
+    assert "- 无可用的轴位 T2 序列" in page
+    assert "C5 posterior superior corner was not found" in " ".join(page)
+    assert not set(page) & {"plausible", "withheld", "Remarks", "MR"}
+
+
+def test_the_axial_place_tells_its_own_reason_only(analysis):
+    other = Finding(Reason.LEVEL_MISSING, Severity.WITHHOLD, "a matter of the sagittal plane")
+    note = Finding(Reason.PREFERRED_OTHER_SERIES, Severity.NOTE, "a remark")
+    reason = Finding(Reason.SLICE_MISSING, Severity.WITHHOLD, "the axial series has gaps")
+    sagittal = replace(analysis.measurements.sagittal, findings=(other,))
+    page = words(with_measurements(analysis, sagittal=sagittal, axial=None, findings=(other, note, reason)))
+    assert page.count(f"- {reason.message}") == 3, "both cards and the place of the picture"
+    assert page.count(f"- {other.message}") == page.count(f"- {note.message}") == 1, "remarks"
+
+
+@pytest.mark.parametrize(("qualification", "expected"), [("RESEARCH", True), ("SERVICE", False), ("PRODUCT", False)])
+def test_the_page_says_what_it_is_for(qualification, expected, analysis):
+    page = prose(analysis, content_qualification=qualification)
+    assert ("RESEARCH - not for diagnosis" in page) is expected
+    assert "software result, not verified by a person" in page
+    assert ("RESEARCH" in page) is expected
+
+
+def test_software_and_models_are_named_with_their_weights(analyses):
+    page = prose(analyses["crowded"])
+    assert "cspine-node 1.2.3" in page
+    for number in range(14):
+        assert f"a-long-name-of-a-model-{number} 1.2.3-rc4+int8 ({number:x}{number:x}" in page
+
+
+def test_nothing_names_the_patient_the_study_or_the_day(analyses):
+    page = prose(analyses["turned"]) + prose(analyses["withheld"])
+    assert not re.search(r"PHANTOM|PH0001|2\.25\.|(19|20)\d{6}|\d{4}-\d\d-\d\d|\^", page)
+
+
+def test_the_same_analysis_gives_the_same_page(analysis):
+    first, second = (summary_page(analysis, ReportingConfig(), SOFTWARE) for _ in range(2))
+    assert first.dtype == np.uint8
+    assert first.shape == (*PAGE_SIZE[::-1], 3)
+    assert (first == second).all()
+    assert (first != summary_page(analysis, CONFIGS["zh-CN"], SOFTWARE)).any()
