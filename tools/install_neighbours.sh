@@ -7,11 +7,23 @@ cd "$(dirname "$0")/.."
 
 refuse() {
   echo "$1; the tests that need it are skipped" >&2
-  [ -z "${CI:-}" ] && exit 0
-  exit 1
+  [ -z "${CI:-}" ] || exit 1
 }
 
 # --- Debian packages
+install_packages() {
+  [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null || return 1
+  # No service may start: the tests start each program themselves, on free ports.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e "$policy" ]; then
+    printf '#!/bin/sh\nexit 101\n' > "$policy"
+    chmod +x "$policy"
+    trap 'rm -f "$policy"' EXIT
+  fi
+  apt-get update -qq &&
+    DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+}
+
 declare -A package=([Orthanc]=orthanc [storescu]=dcmtk [dciodvfy]=dicom3tools [chromium]=chromium [node]=nodejs [npm]=npm)
 missing=()
 for program in "${!package[@]}"; do
@@ -20,18 +32,7 @@ done
 [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || missing+=(orthanc-dicomweb)
 compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
 if [ ${#missing[@]} -gt 0 ]; then
-  if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
-    refuse "not installed: ${missing[*]}"
-  fi
-  # No service may start: the tests start each program themselves, on free ports.
-  policy=/usr/sbin/policy-rc.d
-  if [ ! -e "$policy" ]; then
-    printf '#!/bin/sh\nexit 101\n' > "$policy"
-    chmod +x "$policy"
-    trap 'rm -f "$policy"' EXIT
-  fi
-  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null \
-    || refuse "cannot be installed: ${missing[*]}"
+  install_packages || refuse "not installed: ${missing[*]}"
 fi
 
 # --- JavaScript: the adapters by their lock file; of OHIF the built application only, without what it was built from
@@ -49,7 +50,9 @@ install_javascript() {
   (
     cd "$target"
     npm ci --silent --ignore-scripts --no-audit --no-fund &&
-      echo '{"type": "module"}' > node_modules/dcmjs/build/package.json && # Node 18 takes its ES modules for CommonJS otherwise
+      for package in dcmjs/build gl-matrix/esm; do # Node 18 takes their ES modules for CommonJS otherwise
+        echo '{"type": "module"}' > "node_modules/$package/package.json" || exit 1
+      done &&
       npm pack --silent "@ohif/app@$ohif" >/dev/null &&
       echo "$ohif_sha512  ohif-app-$ohif.tgz" | sha512sum --check --quiet &&
       tar --extract --file "ohif-app-$ohif.tgz" --directory ohif --strip-components 2 --exclude '*.map' package/dist &&

@@ -31,7 +31,7 @@ from node.store import CollectedStudies, collect_studies, identify_patient
 )
 @config_option
 def analyze(paths: tuple[Path, ...], out_dir: Path, prior_path: Path | None, config_path: Path | None) -> None:
-    """Analyse DICOM files or folders; write SEG, SR, measurements.json and overlay PNGs to --out.
+    """Analyse DICOM files or folders; write SEG, SR, PR, KO, SC, measurements.json and pictures to --out.
 
     One study is written to --out itself, several to one folder each, named by StudyInstanceUID. With --prior, an SR of
     this node of an earlier study of the same patient, the change of MSCC, MCC, area and ratio is reported too.

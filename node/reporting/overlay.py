@@ -25,6 +25,8 @@ _LABEL_HEIGHT = 28.0
 # Right of the lines: the leaders and the widest label.
 _LABEL_ROOM = 250
 _COLOURS = {Structure.SPINAL_CORD: CORD_COLOUR, Structure.SPINAL_CANAL: CANAL_COLOUR}
+# Lighter than the canal itself: words in its blue are too dark where the page is printed in grey.
+_LABEL_COLOURS = {Structure.SPINAL_CORD: CORD_COLOUR, Structure.SPINAL_CANAL: (135, 215, 255)}
 _SINGLE_SIZE, _PLOT_SIZE = (1200, 1200), (800, 1200)
 
 _Label = tuple[Place, str, Colour]
@@ -86,7 +88,7 @@ def sagittal_picture(series: SegmentedSeries, measured: SagittalMeasurements, wo
     for mark, one in reversed(diameters):
         placed = picture.line(_on_slice(series, index, one.evidence[0]), _COLOURS[one.structure], 3)
         x, y = placed[placed[:, 0].argmax()]
-        labels.append(((float(x), float(y)), _label(mark, one, index, words), _COLOURS[one.structure]))
+        labels.append(((float(x), float(y)), _label(mark, one, index, words), _LABEL_COLOURS[one.structure]))
     _set_labels(picture, labels)
     _draw_edges(picture.drawing.size, picture, ("A", "P", "S", "I"))
     return picture.drawing

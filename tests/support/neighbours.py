@@ -11,10 +11,9 @@ _FOLDER = Path(__file__).resolve().parents[2] / ".neighbours"
 
 def neighbour(name: str) -> Path:
     """Return a folder of the neighbours; without it skip the test, or fail it where CI is set."""
-    folder = _FOLDER / name
-    if not folder.exists():
+    if not (_FOLDER / ".installed").exists():
         _missing(f"{name} of the neighbours is not installed")
-    return folder
+    return _FOLDER / name
 
 
 def require_package(name: str) -> None:

@@ -1,91 +1,102 @@
-// Say what Cornerstone's adapters and dcmjs read in a SEG and in an SR.
-// Usage, where node_modules is: node read_results.mjs SEG SR IMAGE... ; prints JSON. Images are the series that the SEG refers to.
+// Print, as JSON, what Cornerstone's adapters and dcmjs read in a SEG and in an SR.
+// Usage, in a folder with node_modules: node read_results.mjs SEG SR IMAGE... ; the images are all that the two refer to.
+import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 
-const here = createRequire(`${process.cwd()}/`);
-const load = (name) => import(pathToFileURL(here.resolve(name)).href);
-const { adaptersSEG, adaptersSR } = await load('@cornerstonejs/adapters');
-const { default: dcmjs } = await load('dcmjs');
+// what browsers have, and Node from 20 on
+globalThis.crypto ??= webcrypto;
+globalThis.CustomEvent ??= class extends Event {
+  constructor(type, { detail, ...rest } = {}) {
+    super(type, rest);
+    this.detail = detail;
+  }
+};
+const here = createRequire(join(process.cwd(), 'package.json'));
+const load = path => import(pathToFileURL(path));
+const { adaptersSEG, adaptersSR, helpers } = await load(here.resolve('@cornerstonejs/adapters'));
+const { metaData } = await load(here.resolve('@cornerstonejs/core'));
+// the module that the adapters import, not its twin for require()
+const { default: dcmjs } = await load(join(dirname(here.resolve('dcmjs')), 'dcmjs.es.js'));
 
-const bytesOf = (path) => { const file = readFileSync(path); return file.buffer.slice(file.byteOffset, file.byteOffset + file.length); };
-function datasetOf(path) {
-  const { dict, meta } = dcmjs.data.DicomMessage.readFile(bytesOf(path));
-  const dataset = dcmjs.data.DicomMetaDictionary.naturalizeDataset(dict);
-  dataset._meta = dcmjs.data.DicomMetaDictionary.namifyDataset(meta);
-  return dataset;
-}
-const listed = (value) => (value === undefined ? [] : Array.isArray(value) ? value : [value]);
+const bytesOf = path => Uint8Array.from(readFileSync(path)).buffer;
+const datasetOf = path =>
+  dcmjs.data.DicomMetaDictionary.naturalizeDataset(dcmjs.data.DicomMessage.readFile(bytesOf(path)).dict);
 
-// What a viewer tells the adapters of its images.
-function metadataOf(images) {
-  const modules = {
-    instance: (image) => image,
-    generalImageModule: (image) => ({ sopInstanceUID: image.SOPInstanceUID }),
-    generalSeriesModule: (image) => ({ seriesInstanceUID: image.SeriesInstanceUID, modality: image.Modality }),
-    imagePlaneModule: (image) => ({
+/** What a viewer tells Cornerstone of an image, by the name of the module. */
+function modulesOf(image) {
+  const orientation = image.ImageOrientationPatient;
+  const [rowPixelSpacing, columnPixelSpacing] = image.PixelSpacing;
+  return {
+    instance: image,
+    generalImageModule: { sopInstanceUID: image.SOPInstanceUID },
+    generalSeriesModule: { seriesInstanceUID: image.SeriesInstanceUID, modality: image.Modality },
+    imagePixelModule: { rows: image.Rows, columns: image.Columns },
+    imagePlaneModule: {
+      frameOfReferenceUID: image.FrameOfReferenceUID,
       rows: image.Rows,
       columns: image.Columns,
-      imageOrientationPatient: image.ImageOrientationPatient,
-      imagePositionPatient: image.ImagePositionPatient,
-      rowCosines: image.ImageOrientationPatient.slice(0, 3),
-      columnCosines: image.ImageOrientationPatient.slice(3),
+      rowPixelSpacing,
+      columnPixelSpacing,
       pixelSpacing: image.PixelSpacing,
-      rowPixelSpacing: image.PixelSpacing[0],
-      columnPixelSpacing: image.PixelSpacing[1],
-      frameOfReferenceUID: image.FrameOfReferenceUID,
-    }),
+      imageOrientationPatient: orientation,
+      rowCosines: orientation.slice(0, 3),
+      columnCosines: orientation.slice(3),
+      imagePositionPatient: image.ImagePositionPatient,
+    },
   };
+}
+
+/** The labels of the segments in their order, and the indices of the pixels that each marks on each image, row by row. */
+async function readSegmentation(path, images) {
+  const series = datasetOf(path).ReferencedSeriesSequence[0].SeriesInstanceUID;
+  const ids = images.filter(one => one.SeriesInstanceUID === series).map(one => one.SOPInstanceUID);
+  const { createFromDICOMSegBuffer } = adaptersSEG.Cornerstone3D.Segmentation;
+  const { segMetadata, labelMapImages } = await createFromDICOMSegBuffer(ids, bytesOf(path), { metadataProvider: metaData });
   return {
-    get: (module, id) => images.has(id) && modules[module] ? modules[module](images.get(id)) : undefined,
-    addInstance: (id, image) => images.set(id, image),
+    labels: segMetadata.data.filter(Boolean).map(one => one.SegmentLabel),
+    marked: labelMapImages.flat().flatMap(pixelsOf),
   };
 }
 
-async function segmentsOf(path, images) {
-  const ids = [...images.keys()];
-  const { labelMapImages, segMetadata } = await adaptersSEG.Cornerstone3D.Segmentation.generateToolState(ids, bytesOf(path), metadataOf(images));
-  const pixels = labelMapImages.flat().flatMap((image) => {
-    const bySegment = new Map();
-    image.voxelManager.getScalarData().forEach((segment, index) => {
-      if (segment) bySegment.set(segment, [...(bySegment.get(segment) ?? []), index]);
-    });
-    return [...bySegment].map(([segment, indices]) => ({ image: image.referencedImageId, segment, indices }));
+function pixelsOf(labelmap) {
+  const bySegment = new Map();
+  labelmap.voxelManager.getScalarData().forEach((segment, pixel) => {
+    if (segment) bySegment.set(segment, [...(bySegment.get(segment) ?? []), pixel]);
   });
-  return { labels: listed(segMetadata.data).filter(Boolean).map((segment) => segment.SegmentLabel), pixels };
+  return [...bySegment].map(([segment, pixels]) => ({ image: labelmap.referencedImageId, segment, pixels }));
 }
 
-const meaning = (item) => item.ConceptNameCodeSequence?.[0]?.CodeMeaning ?? item.ConceptNameCodeSequence?.CodeMeaning;
-const first = (value) => listed(value)[0];
+/** The groups of a report as a viewer lists and draws them, points in LPS mm; and the tools that could edit one. */
+function readReport(path, images) {
+  const dataset = datasetOf(path);
+  const ids = Object.fromEntries(images.map(one => [`${one.SOPInstanceUID}:1`, one.SOPInstanceUID]));
+  const editable = adaptersSR.Cornerstone3D.MeasurementReport.generateToolState(dataset, ids, metaData);
+  const measurements = helpers.toArray(dataset.ContentSequence).find(helpers.codeMeaningEquals('Imaging Measurements'));
+  const groups = helpers.toArray(measurements.ContentSequence).filter(helpers.codeMeaningEquals('Measurement Group'));
+  return { editable: Object.keys(editable), groups: groups.map(readGroup) };
+}
 
-function groupsOf(path) {
-  const report = datasetOf(path);
-  const groups = [];
-  const collect = (group) => {
-    const items = listed(group.ContentSequence);
-    const called = (name) => items.find((item) => meaning(item) === name);
-    const region = items.find((item) => item.ValueType === 'SCOORD');
-    groups.push({
-      name: called('Tracking Identifier').TextValue,
-      uid: called('Tracking Unique Identifier').UID,
-      site: first(called('Finding Site')?.ConceptCodeSequence)?.CodeMeaning,
-      numbers: items.filter((item) => item.ValueType === 'NUM').map((item) => {
-        const value = first(item.MeasuredValueSequence);
-        return [meaning(item), Number(value.NumericValue), first(value.MeasurementUnitsCodeSequence).CodeValue];
-      }),
-      points: region && listed(region.GraphicData),
-      image: region && first(first(region.ContentSequence).ReferencedSOPSequence).ReferencedSOPInstanceUID,
-    });
+function readGroup({ ContentSequence }) {
+  const items = helpers.toArray(ContentSequence);
+  const region = items.find(one => one.ValueType === 'SCOORD');
+  const image = region.ContentSequence.ReferencedSOPSequence.ReferencedSOPInstanceUID;
+  return {
+    name: items.find(helpers.codeMeaningEquals('Tracking Identifier')).TextValue,
+    image,
+    points: helpers.scoordToWorld({ is3DMeasurement: false, referencedImageId: image }, region),
+    numbers: items.filter(one => one.ValueType === 'NUM').map(readNumber),
   };
-  const { MeasurementReport } = adaptersSR.Cornerstone3D;
-  const editable = MeasurementReport.generateToolState(report, {}, metadataOf(new Map()));
-  // the adapters walk the report; what they would make a tool of is handed to us instead
-  const getToolClass = () => ({ toolType: 'read', getMeasurementData: (group) => { collect(group); return {}; } });
-  MeasurementReport.generateToolState(report, {}, metadataOf(new Map()), { getToolClass });
-  return { editable: Object.keys(editable), groups };
 }
+
+const readNumber = ({ ConceptNameCodeSequence, MeasuredValueSequence: { NumericValue, MeasurementUnitsCodeSequence } }) =>
+  [ConceptNameCodeSequence.CodeMeaning, Number(NumericValue), MeasurementUnitsCodeSequence.CodeValue];
 
 const [seg, sr, ...paths] = process.argv.slice(2);
-const images = new Map(paths.map(datasetOf).map((image) => [image.SOPInstanceUID, image]));
-process.stdout.write(JSON.stringify({ ...(await segmentsOf(seg, images)), ...groupsOf(sr) }));
+const images = paths.map(datasetOf);
+const modules = new Map(images.map(one => [one.SOPInstanceUID, modulesOf(one)]));
+metaData.addProvider((module, id) => modules.get(id)?.[module]);
+const segmentation = await readSegmentation(seg, images);
+process.stdout.write(JSON.stringify({ segmentation, report: readReport(sr, images) }));

@@ -307,9 +307,10 @@ def test_an_axial_cord_beside_its_canal_is_doubted_by_how_far_it_leaves_it(pixel
     def shift(maps):
         maps[CORD][:] = np.roll(maps[CORD], pixels, axis=2)
 
-    area = measure(axial=axial, axial_masks=edited_axial(axial, shift)).axial.slices[3].area
-    assert area.verdict is verdict
-    assert (Reason.CORD_OUTSIDE_CANAL in codes(area)) is (verdict is not Verdict.REPORT)
+    one = measure(axial=axial, axial_masks=edited_axial(axial, shift)).axial.slices[3]
+    for area in (one.area, one.area_along_cord):
+        assert area.verdict is verdict
+        assert (Reason.CORD_OUTSIDE_CANAL in codes(area)) is (verdict is not Verdict.REPORT)
 
 
 @pytest.mark.parametrize(("leak_mm", "verdict"), [(2, Verdict.REPORT), (4, Verdict.FLAG), (6, Verdict.WITHHOLD)])
