@@ -41,7 +41,9 @@ class DestinationConfig(Section):
         None, description="DICOM TLS: ca_file, certificate_file, key_file, check_host_name, each optional. Empty: no TLS."
     )
     storage_commitment: bool = Field(
-        True, description="Ask for storage commitment where the peer offers it; results count as delivered when it commits them."
+        False,
+        description="Ask for storage commitment where the peer offers it; results then count as delivered when it commits them. "
+        "The peer must know our AE title, host and port for its answer.",
     )
     commitment_timeout_s: float = Field(
         3600.0,

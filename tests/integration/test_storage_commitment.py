@@ -74,7 +74,7 @@ def test_orthanc_commits_on_an_association_to_our_receiver(tmp_path):
         running_orthanc(tmp_path / "pacs", node_port=receiver.port) as orthanc,
     ):
         here = office(receiver.store)
-        outcome = here.deliverer.deliver(orthanc.destination(), here.folder)
+        outcome = here.deliverer.deliver(orthanc.destination(storage_commitment=True), here.folder)
         assert len(outcome.stored) == 2
         assert outcome.refused == ()
         assert here.leftovers() == []
@@ -133,7 +133,8 @@ def running(archive: Archive) -> Iterator[DestinationConfig]:
     server = entity.start_server(("127.0.0.1", 0), block=False, evt_handlers=handlers)
     try:
         port = server.socket.getsockname()[1]
-        yield DestinationConfig(name="archive", host="127.0.0.1", port=port, ae_title="ARCHIVE", timeout_s=10)
+        fields = {"name": "archive", "host": "127.0.0.1", "port": port, "ae_title": "ARCHIVE", "timeout_s": 10}
+        yield DestinationConfig.model_validate(fields | {"storage_commitment": True})
     finally:
         server.shutdown()
 
