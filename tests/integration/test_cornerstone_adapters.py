@@ -44,11 +44,12 @@ SCENES = {
 
 @dataclass(frozen=True)
 class Read:
-    """An analysis, the files of its results, and what the adapters read in them: each SEG with each form of the SR."""
+    """An analysis, the two forms of its report, and what the adapters read in its SEGs, series by series, and in the forms."""
 
     analysis: Analysis
-    reports: list[Path]
-    answers: list[dict[str, Any]]
+    forms: list[Path]
+    segmentations: list[dict[str, Any]]
+    reports: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module", params=SCENES)
@@ -58,28 +59,27 @@ def read(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     objects = build_report(analysis, ReportingConfig(), Software("cspine-node", "1.2.3"), folder / "report")
     (sr,) = (one for one in objects if one.kind is ReportKind.SR)
     assert sr.fallback is not None
-    reports = [sr.instance.path, sr.fallback.instance.path]
+    forms = [sr.instance.path, sr.fallback.instance.path]
     segmentations = [folder / "report" / f"seg_{role}.dcm" for role in analysis.series_by_role]
     images = [source.instance.path for one in analysis.series_by_role.values() for source in one.volume.sources]
-    pairs = zip(segmentations, reports, strict=True)
-    return Read(analysis, reports, [adapters_read(seg, sr, images) for seg, sr in pairs])
+    return Read(analysis, forms, **adapters_read([*segmentations, *forms, *images]))
 
 
-def adapters_read(seg: Path, sr: Path, images: list[Path]) -> dict[str, Any]:
-    command = [require_tool("node"), SCRIPT, seg, sr, *images]
+def adapters_read(files: list[Path]) -> dict[str, list[dict[str, Any]]]:
+    command = [require_tool("node"), SCRIPT, *files]
     installed = neighbour("node_modules").parent
     done = subprocess.run(command, cwd=installed, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, list[dict[str, Any]]] = json.loads(done.stdout)
     return answer
 
 
 def test_the_adapters_see_every_segment_on_its_pixels(read):
-    for (role, series), answer in zip(read.analysis.series_by_role.items(), read.answers, strict=True):
-        assert answer["segmentation"]["labels"] == ["Spinal cord", "Spinal canal"]
+    for (role, series), segmentation in zip(read.analysis.series_by_role.items(), read.segmentations, strict=True):
+        assert segmentation["labels"] == ["Spinal cord", "Spinal canal"]
         index_of = {source.instance.sop_instance_uid: index for index, source in enumerate(series.volume.sources)}
         seen = np.zeros((2, *series.volume.geometry.shape), dtype=bool)
-        for one in answer["segmentation"]["marked"]:
+        for one in segmentation["marked"]:
             seen[one["segment"] - 1, index_of[one["image"]]].flat[one["pixels"]] = True
         assert np.array_equal(seen, [series.masks.binary(CORD), series.masks.binary(CANAL)]), role
 
@@ -90,9 +90,9 @@ def test_the_adapters_read_every_number_and_where_it_was_measured(read):
         for series in read.analysis.series_by_role.values()
         for source, plane in zip(series.volume.sources, series.volume.planes, strict=True)
     }
-    for path, answer in zip(read.reports, read.answers, strict=True):
+    for path, report in zip(read.forms, read.reports, strict=True):
         written = highdicom.sr.srread(path).content.get_planar_roi_measurement_groups()
-        for group, seen in zip(written, answer["report"]["groups"], strict=True):
+        for group, seen in zip(written, report["groups"], strict=True):
             numbers = [[one.name.meaning, one.value, one.unit.value] for one in group.get_measurements()]
             assert seen["name"] == group.tracking_identifier
             assert seen["numbers"] == numbers
@@ -103,8 +103,8 @@ def test_the_adapters_read_every_number_and_where_it_was_measured(read):
 def test_the_adapters_read_what_was_measured(read):
     sagittal = read.analysis.measurements.sagittal
     ratio = sagittal.ratio(CORD)
-    for answer in read.answers:
-        groups = {one["name"]: one for one in answer["report"]["groups"]}
+    for report in read.reports:
+        groups = {one["name"]: one for one in report["groups"]}
         named = {name: (value, unit) for name, value, unit in groups["MSCC (c3-c7)"]["numbers"]}
         assert named["Maximum spinal cord compression"] == (pytest.approx(ratio.ratio.value, abs=0.006), "%")
         for level in sagittal.levels:
@@ -117,6 +117,7 @@ def test_the_adapters_read_what_was_measured(read):
 
 
 def test_no_number_of_ours_becomes_editable(read):
-    """A withheld value stands at a point, without a number; the adapters take the point for a probe."""
-    for answer in read.answers:
-        assert set(answer["report"]["editable"]) <= {"Probe"}
+    """A withheld value stands at a point, without a number; the adapters make a probe of such a point, and of nothing else."""
+    for report in read.reports:
+        withheld = [one["uid"] for one in report["groups"] if not one["numbers"] and len(one["points"]) == 1]
+        assert report["editable"] == withheld

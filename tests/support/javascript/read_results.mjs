@@ -1,5 +1,5 @@
-// Print, as JSON, what Cornerstone's adapters and dcmjs read in a SEG and in an SR.
-// Usage, in a folder with node_modules: node read_results.mjs SEG SR IMAGE... ; the images are all that the two refer to.
+// Print, as JSON, what Cornerstone's adapters and dcmjs read in each SEG and SR.
+// Usage, in a folder with node_modules: node read_results.mjs FILE... ; the files are SEG, SR and all images that these refer to.
 import { webcrypto } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -50,8 +50,8 @@ function modulesOf(image) {
 }
 
 /** The labels of the segments in their order, and the indices of the pixels that each marks on each image, row by row. */
-async function readSegmentation(path, images) {
-  const series = datasetOf(path).ReferencedSeriesSequence[0].SeriesInstanceUID;
+async function readSegmentation({ path, dataset }, images) {
+  const series = dataset.ReferencedSeriesSequence[0].SeriesInstanceUID;
   const ids = images.filter(one => one.SeriesInstanceUID === series).map(one => one.SOPInstanceUID);
   const { createFromDICOMSegBuffer } = adaptersSEG.Cornerstone3D.Segmentation;
   const { segMetadata, labelMapImages } = await createFromDICOMSegBuffer(ids, bytesOf(path), { metadataProvider: metaData });
@@ -69,14 +69,16 @@ function pixelsOf(labelmap) {
   return [...bySegment].map(([segment, pixels]) => ({ image: labelmap.referencedImageId, segment, pixels }));
 }
 
-/** The groups of a report as a viewer lists and draws them, points in LPS mm; and the tools that could edit one. */
-function readReport(path, images) {
-  const dataset = datasetOf(path);
+/** The groups of a report as a viewer lists and draws them, points in LPS mm; and the UIDs of those that a tool would edit. */
+function readReport({ dataset }, images) {
   const ids = Object.fromEntries(images.map(one => [`${one.SOPInstanceUID}:1`, one.SOPInstanceUID]));
   const editable = adaptersSR.Cornerstone3D.MeasurementReport.generateToolState(dataset, ids, metaData);
   const measurements = helpers.toArray(dataset.ContentSequence).find(helpers.codeMeaningEquals('Imaging Measurements'));
   const groups = helpers.toArray(measurements.ContentSequence).filter(helpers.codeMeaningEquals('Measurement Group'));
-  return { editable: Object.keys(editable), groups: groups.map(readGroup) };
+  return {
+    editable: Object.values(editable).flat().map(one => one.TrackingUniqueIdentifier),
+    groups: groups.map(readGroup),
+  };
 }
 
 function readGroup({ ContentSequence }) {
@@ -85,6 +87,7 @@ function readGroup({ ContentSequence }) {
   const image = region.ContentSequence.ReferencedSOPSequence.ReferencedSOPInstanceUID;
   return {
     name: items.find(helpers.codeMeaningEquals('Tracking Identifier')).TextValue,
+    uid: items.find(helpers.codeMeaningEquals('Tracking Unique Identifier')).UID,
     image,
     points: helpers.scoordToWorld({ is3DMeasurement: false, referencedImageId: image }, region),
     numbers: items.filter(one => one.ValueType === 'NUM').map(readNumber),
@@ -94,9 +97,11 @@ function readGroup({ ContentSequence }) {
 const readNumber = ({ ConceptNameCodeSequence, MeasuredValueSequence: { NumericValue, MeasurementUnitsCodeSequence } }) =>
   [ConceptNameCodeSequence.CodeMeaning, Number(NumericValue), MeasurementUnitsCodeSequence.CodeValue];
 
-const [seg, sr, ...paths] = process.argv.slice(2);
-const images = paths.map(datasetOf);
+const files = process.argv.slice(2).map(path => ({ path, dataset: datasetOf(path) }));
+const ofModality = modality => files.filter(({ dataset }) => dataset.Modality === modality);
+const images = ofModality('MR').map(({ dataset }) => dataset);
 const modules = new Map(images.map(one => [one.SOPInstanceUID, modulesOf(one)]));
 metaData.addProvider((module, id) => modules.get(id)?.[module]);
-const segmentation = await readSegmentation(seg, images);
-process.stdout.write(JSON.stringify({ segmentation, report: readReport(sr, images) }));
+const segmentations = await Promise.all(ofModality('SEG').map(one => readSegmentation(one, images)));
+const reports = ofModality('SR').map(one => readReport(one, images));
+process.stdout.write(JSON.stringify({ segmentations, reports }));
