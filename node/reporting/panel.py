@@ -14,7 +14,7 @@ from node.reporting.words import ReasonText, Wording
 
 INK, SOFT, RULE, PALE = (30, 30, 30), (105, 105, 105), (200, 200, 200), (243, 243, 243)
 #: On paper, where the colours of the slices are too light for lines and words.
-CORD_INK, CANAL_INK = (166, 112, 0), (0, 98, 155)
+CORD_INK, CANAL_INK = (138, 90, 0), (0, 98, 155)
 VERDICT_COLOURS: dict[Verdict, Colour] = {
     Verdict.REPORT: (0, 110, 60),
     Verdict.FLAG: (186, 92, 0),

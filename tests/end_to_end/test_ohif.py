@@ -28,12 +28,12 @@ from tools.phantom.series import Subject
 
 CORD, CANAL = Structure.SPINAL_CORD, Structure.SPINAL_CANAL
 #: Left of the middle, so that a picture and its mirror image differ, and so do the first and the last sagittal slice.
-SPINE = StraightSpine(top=(4.5, 0.0, 60.0))
+SPINE = StraightSpine(top=(3.8, 0.0, 60.0))
 SQUARE_SAGITTAL, SQUARE_AXIAL = (replace(stack, pixel_spacing_mm=(0.8, 0.8)) for stack in (SAGITTAL, AXIAL))
 STACKS = {
     "plain": (SQUARE_SAGITTAL, SQUARE_AXIAL),
     "oblique": (
-        replace(SQUARE_SAGITTAL, rotation_deg=(0.0, 4.0, -6.0)),
+        replace(SQUARE_SAGITTAL, rotation_deg=(0.0, -4.0, -6.0)),
         replace(SQUARE_AXIAL, rotation_deg=(9.0, 0.0, 3.0)),
     ),
     "reversed": (

@@ -169,3 +169,37 @@ def test_the_same_analysis_gives_the_same_page(analysis):
     assert first.shape == (*PAGE_SIZE[::-1], 3)
     assert (first == second).all()
     assert (first != summary_page(analysis, CONFIGS["zh-CN"], SOFTWARE)).any()
+
+
+@pytest.mark.parametrize(("structure", "letter"), [(Structure.SPINAL_CORD, "d"), (Structure.SPINAL_CANAL, "D")])
+def test_each_diameter_of_a_ratio_stands_by_its_own_letter(structure, letter, analysis):
+    sagittal = analysis.measurements.sagittal
+    ratio = sagittal.ratio(structure)
+    marked = zip((f"{letter}i", f"{letter}a", f"{letter}b"), (4.11, 8.22, 7.33), strict=True)
+    values = dict(marked)
+    parts = zip(("at_level", "above", "below"), values.values(), strict=True)
+    told = replace(ratio, **{name: replace(getattr(ratio, name), value=value) for name, value in parts})
+    changed = replace(sagittal, ratios={**sagittal.ratios, (structure, ratio.reference): told})
+    page = prose(with_measurements(analysis, sagittal=changed))
+    assert dict.fromkeys(values, 1) == {mark: page.count(f"{mark} {value:.2f} mm") for mark, value in values.items()}
+
+
+def test_each_axial_value_stands_in_the_row_of_its_name(analysis):
+    decisive = analysis.measurements.axial.decisive
+    names = {
+        "ap": "Cord AP",
+        "transverse": "Cord transverse",
+        "area": "Cord area (TA)",
+        "area_along_cord": "TA perpendicular to cord",
+        "compression_ratio": "Compression ratio (CR)",
+        "canal_ap": "Canal AP",
+        "canal_area": "Canal area",
+    }
+    # no two alike, or rows that changed places would not be seen
+    told = replace(decisive, **{one: replace(getattr(decisive, one), value=11.0 + number) for number, one in enumerate(names)})
+    axial = replace(analysis.measurements.axial, decisive=told)
+    page = draw_page(with_measurements(analysis, axial=axial), ReportingConfig(), SOFTWARE).texts
+    for field, name in names.items():
+        (row,) = (one.at[1] for one in page if one.words == name)
+        numbers = [float(one.words.split()[0]) for one in page if one.at[1] == row and one.words[0].isdigit() and one.style.bold]
+        assert numbers == [shown(getattr(told, field))], name

@@ -46,6 +46,33 @@ def test_marks_stand_at_their_millimetres_and_levels():
             assert near.mean() == pytest.approx(at[label][0], abs=0.6), (level, label)
 
 
+def test_each_level_shows_its_own_diameters_from_head_to_feet():
+    levels = [profile(4.0 + one.order / 2, 11.0 + one.order / 2)[one.order] for one in Level]
+    sheet = profile_plot(levels, wording("en"), SIZE)
+    at = {one.words: one.at for one in sheet.texts}
+    rows = [at[one.value][1] for one in Level]
+    assert rows == sorted(rows), "C3 above, C7 below"
+    assert [at[f"{4.0 + one.order / 2:.2f}"][1] for one in Level] == rows
+    assert [at[f"{11.0 + one.order / 2:.2f}"][1] for one in Level] == rows
+
+
+def test_the_bands_are_the_healthy_ranges_of_the_paper():
+    sheet = profile_plot([], wording("en"), SIZE)
+    words = [one.words for one in sheet.texts]
+    # Zhu et al. 2024, doi:10.1002/acm2.14282
+    ranges = {CORD_INK: (5.47, 10.12), CANAL_INK: (7.38, 17.58)}
+    assert [one for one in words if "healthy" in one] == [
+        f"healthy {low} - {high} mm (Zhu 2024)" for low, high in ranges.values()
+    ]
+    at = {one.words: one.at for one in sheet.texts}
+    between = round((at["C3"][1] + at["C3/C4"][1]) / 2)
+    for ink, limits in ranges.items():
+        for edge in (at["0"][0] + limit * (at["20"][0] - at["0"][0]) / 20 for limit in limits):
+            first = round(edge) - 8
+            unlike = np.abs(sheet.image[between, first : first + 17].astype(int) - ink).sum(axis=-1)
+            assert first + int(unlike.argmin()) == pytest.approx(edge, abs=1), ink
+
+
 def test_what_is_to_be_reviewed_is_hollow():
     plain, flagged = (
         profile_plot(profile(5.0, 15.0, verdict), wording("en"), SIZE) for verdict in (Verdict.REPORT, Verdict.FLAG)
