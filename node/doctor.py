@@ -151,14 +151,12 @@ def _destination(destination: DestinationConfig, calling_ae_title: str) -> Seque
     report = echo(destination, calling_ae_title)
     accepted = [name for name, syntaxes in report.accepted.items() if syntaxes]
     refused = [name for name, syntaxes in report.accepted.items() if not syntaxes]
-    kinds_refused = [kind for kind in destination.objects if not any(_is_kind(kind, name) for name in accepted)]
+    kinds_refused = [
+        kind for kind in destination.objects if not any(one.name in accepted for one in sop_classes_of(ReportKind(kind)))
+    ]
     message = f"answers in {report.ms:.0f} ms; accepts {', '.join(accepted) or 'no result class'}"
     if refused:
         message += f"; refuses {', '.join(refused)}"
     if kinds_refused:
         message += f"; it cannot receive {', '.join(kinds_refused)}: enable the class there, or remove it from objects"
     return [Check(f"destination {destination.name}", CheckResult.FAILED if kinds_refused else CheckResult.OK, message)]
-
-
-def _is_kind(kind: str, sop_class_name: str) -> bool:
-    return sop_class_name in {sop_class.name for sop_class in sop_classes_of(ReportKind(kind))}

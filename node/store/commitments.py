@@ -9,7 +9,6 @@ Source: PS3.4 annex J (Storage Commitment Service Class, push model).
 """
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydicom.dataset import Dataset
 
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import StudyInstanceUID, parse_uid
+from node.store.entry import write_entry
 
 _FOLDER = ".commitments"
 
@@ -71,7 +71,7 @@ class Commitments:
         (self._transactions / parse_uid(request.transaction_uid)).touch()
         note = _note(results_folder, peer)
         note.parent.mkdir(exist_ok=True)
-        _replace(note, json.dumps(asdict(request)))
+        write_entry(note, json.dumps(asdict(request)))
 
     def pending(self, results_folder: Path, peer: str) -> CommitmentRequest | None:
         """Return what a peer was asked for and has not been settled."""
@@ -85,7 +85,7 @@ class Commitments:
         path = self._transactions / parse_uid(answer.transaction_uid)
         if not path.exists():
             return False
-        _replace(path, json.dumps({"failed": dict(answer.failed)}))
+        write_entry(path, json.dumps({"failed": dict(answer.failed)}))
         return True
 
     def answered(self, transaction_uid: str) -> CommitmentAnswer | None:
@@ -111,13 +111,3 @@ class Commitments:
 
 def _note(results_folder: Path, peer: str) -> Path:
     return results_folder.parent / _FOLDER / f"{results_folder.name}.{peer}"
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a file whole or not at all, and to disk: an answer that was acknowledged is not sent again."""
-    draft = path.with_name(f".{path.name}.part")
-    with draft.open("w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)

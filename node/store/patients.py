@@ -21,6 +21,7 @@ from pydicom.errors import InvalidDicomError
 from pydicom.tag import Tag
 
 from node.domain.identity import StudyInstanceUID, parse_uid
+from node.store.entry import write_entry
 
 # All of them, as stored: anonymised studies share a number, and a comparison of two people is worse than none.
 _IDENTITY = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientName")
@@ -68,8 +69,8 @@ class PatientIndex:
         study = parse_uid(study_instance_uid)
         folder = self._patients / who.key
         folder.mkdir(parents=True, exist_ok=True)
-        _replace(folder / study, json.dumps({"performed": who.performed, "analysis": analysis_id}))
-        _replace(self._results / study / _BACK_REFERENCE, who.key)
+        write_entry(folder / study, json.dumps({"performed": who.performed, "analysis": analysis_id}))
+        write_entry(self._results / study / _BACK_REFERENCE, who.key)
 
     def earlier_results(self, who: PatientStudy, study_instance_uid: StudyInstanceUID) -> tuple[Path, ...]:
         """Return the results folders of the studies of a patient that were performed before this one, latest first."""
@@ -92,9 +93,3 @@ class PatientIndex:
             (folder / study).unlink(missing_ok=True)
             with suppress(OSError):  # another study of the patient is there
                 folder.rmdir()
-
-
-def _replace(path: Path, text: str) -> None:
-    draft = path.with_name(f".{path.name}.part")
-    draft.write_text(text, encoding="ascii")
-    draft.replace(path)

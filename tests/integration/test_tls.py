@@ -4,7 +4,7 @@ import socket
 import ssl
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,8 +16,15 @@ from node.domain.errors import ConfigError, PermanentError, Reason, TransientErr
 from node.domain.report import ReportKind
 from node.reception.tls import reception_context
 from tests.support.certificates import Authority, Certificate
-from tests.support.dicom_peers import RunningReceiver, mr_instance, report_object, running_receiver, write_instance
-from tests.support.external import drops_sockets, free_port, require_tool, wait_until
+from tests.support.dicom_peers import (
+    RunningReceiver,
+    mr_instance,
+    report_object,
+    running_receiver,
+    running_storescp,
+    write_instance,
+)
+from tests.support.external import drops_sockets, require_tool
 
 
 @pytest.fixture(scope="module")
@@ -101,25 +108,10 @@ def test_a_renewed_certificate_is_used_for_the_next_connection(authority, tmp_pa
         assert ssl.get_server_certificate(("127.0.0.1", receiver.port), timeout=10) == after
 
 
-@contextmanager
-def tls_storescp(folder: Path, certificate: Certificate, authority: Authority) -> Iterator[DestinationConfig]:
+def tls_storescp(folder: Path, certificate: Certificate, authority: Authority) -> AbstractContextManager[DestinationConfig]:
     """Run DCMTK's storescp over TLS, for peers with a certificate of the authority."""
-    port = free_port()
-    folder.mkdir()
-    options = ["+tls", certificate.key, certificate.certificate, "+cf", authority.own.certificate, "-od", folder, "-pm"]
-    with subprocess.Popen(
-        [require_tool("storescp"), *map(str, options), str(port)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as process:
-        try:
-            wait_until(lambda: _answers(port), "storescp listens")
-            yield DestinationConfig(name="pacs", host="127.0.0.1", port=port, ae_title="STORESCP", timeout_s=10)
-        finally:
-            process.terminate()
-
-
-def _answers(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+    options = ["+tls", certificate.key, certificate.certificate, "+cf", authority.own.certificate, "-pm"]
+    return running_storescp(folder, [*map(str, options)])
 
 
 def secured(destination: DestinationConfig, **tls: object) -> DestinationConfig:
