@@ -175,12 +175,12 @@ def _worst_beside(
 ) -> dict[Structure, CompressionRatio]:
     """Return by structure the largest ratio of a slice beside the decisive one, where that exceeds the decisive ratio."""
     worst: dict[Structure, CompressionRatio] = {}
+    cords = [one[Structure.SPINAL_CORD] for one in slices]
     for index, borders in enumerate(slices):
         if index == decisive:
             continue
-        cord = borders[Structure.SPINAL_CORD]
-        straight = SlicePath.straight(index, len(cord.layers.levels))
-        leaving = leaving_findings([one[Structure.SPINAL_CORD] for one in slices], cord, straight.slices)
+        straight = SlicePath.straight(index, len(cords[index].layers.levels))
+        leaving = leaving_findings(cords, cords[index], straight.slices)
         # flagged only: a cord pressed from one side is thin on one slice, and that is looked for
         doubts = {level: tuple(replace(one, severity=Severity.FLAG) for one in found) for level, found in leaving.items()}
         for structure, profile in _profiles(series, borders, straight, doubts).items():
