@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from node.config import ReportingConfig
 from node.domain.analysis import Analysis
 from node.domain.errors import Declined, PermanentError, Reason
-from node.domain.identity import InstanceRef, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
+from node.domain.identity import StudyInstanceUID
 from node.domain.report import ReportKind, ReportObject
 from node.domain.study import SeriesRole
 from node.reporting.canvas import Picture
@@ -25,6 +25,7 @@ from node.reporting.overlay import draw_pictures
 from node.reporting.page import summary_page
 from node.reporting.pr import build_pr
 from node.reporting.provenance import Provenance, Software
+from node.reporting.references import instance_of
 from node.reporting.sc import build_sc
 from node.reporting.seg import build_seg
 from node.reporting.source import SourceSeries, content_moment, read_source
@@ -147,14 +148,7 @@ class _Objects:
         except (LookupError, UnicodeError, UserWarning) as error:
             what = f"the {kind} cannot be written in the character set of its source ({type(error).__name__})"
             raise PermanentError(Reason.CHARACTER_SET_UNSUPPORTED, what) from error
-        instance = InstanceRef(
-            study_instance_uid=StudyInstanceUID(self.analysis.study_instance_uid),
-            series_instance_uid=SeriesInstanceUID(str(built.SeriesInstanceUID)),
-            sop_instance_uid=SOPInstanceUID(str(built.SOPInstanceUID)),
-            sop_class_uid=SOPClassUID(str(built.SOPClassUID)),
-            path=path,
-        )
-        return ReportObject(kind, instance, str(ExplicitVRLittleEndian), fallback)
+        return ReportObject(kind, instance_of(built, path), str(ExplicitVRLittleEndian), fallback)
 
 
 def _built(what: str, build: Callable[[], _T]) -> _T:

@@ -1,13 +1,13 @@
 """Named corrections to what highdicom builds, each for one reader or rule that needs it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
-from node.domain.identity import InstanceRef
 from node.domain.image import FrameSource, Volume
+from node.reporting.references import references_to
 from node.reporting.source import decimal_strings, stand_in_uid
 from node.reporting.uids import derived_uid
 
@@ -93,22 +93,6 @@ def refer_to_frames(segmentation: Dataset, volume: Volume) -> None:
 def _refer_to_instances(references: Items, sources: Mapping[str, FrameSource]) -> Items:
     """Return one reference for each instance, without frames."""
     return references_to(FrameSource(sources[item.ReferencedSOPInstanceUID].instance) for item in references)
-
-
-def references_to(frames: Iterable[FrameSource]) -> Items:
-    """Return one reference for each instance, with its frames where it has several. Source: PS3.3 table 10-3."""
-    numbers: dict[InstanceRef, list[int]] = {}
-    for frame in frames:
-        numbers.setdefault(frame.instance, []).extend([] if frame.frame_number is None else [frame.frame_number])
-    items: list[Dataset] = []
-    for instance, numbered in numbers.items():
-        item = Dataset()
-        item.ReferencedSOPClassUID = instance.sop_class_uid
-        item.ReferencedSOPInstanceUID = instance.sop_instance_uid
-        if numbered:
-            item.ReferencedFrameNumber = numbered
-        items.append(item)
-    return Items(items)
 
 
 def _refer(item: Dataset, sources: Mapping[str, FrameSource]) -> None:

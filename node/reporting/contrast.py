@@ -13,7 +13,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 
 from node.domain.image import FrameSource
-from node.reporting.conform import references_to
+from node.reporting.references import references_to
 from node.reporting.source import SourceSeries, decimal_strings
 
 _FUNCTIONS = ("LINEAR", "LINEAR_EXACT", "SIGMOID")

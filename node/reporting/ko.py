@@ -3,19 +3,17 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from highdicom.ko import KeyObjectSelection, KeyObjectSelectionDocument
-from highdicom.sr import DeviceObserverIdentifyingAttributes, ObserverContext
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes
 
 from node.domain.analysis import Analysis
 from node.domain.identity import InstanceRef
 from node.domain.study import SeriesRole
-from node.reporting.conform import references_to
 from node.reporting.pr_content import notice_of, summary_of
 from node.reporting.provenance import Provenance
+from node.reporting.references import reference_of, references_to
 from node.reporting.seg import SEGMENTATION_STORAGE
 from node.reporting.source import SourceSeries
-from node.reporting.sr import reference_of
 from node.reporting.uids import derived_uid
 
 _SERIES_NUMBER = 9330
@@ -42,7 +40,7 @@ def build_ko(
     content = KeyObjectSelection(
         document_title=codes.DCM.OfInterest,
         referenced_objects=objects,
-        observer_device_context=_observer(provenance),
+        observer_device_context=provenance.observer(),
         description="; ".join((" ".join(notice_of(qualification)), *summary_of(analysis))),
     )
     _name_frames(content[0], [(sources[role], index) for role, index in slices])
@@ -53,12 +51,8 @@ def build_ko(
         series_number=_SERIES_NUMBER,
         sop_instance_uid=derived_uid(analysis.fingerprint, "KO"),
         instance_number=1,
-        manufacturer=provenance.settings.manufacturer,
-        manufacturer_model_name=provenance.software.name,
-        software_versions=provenance.software.version,
-        device_serial_number=provenance.settings.device_serial_number,
         series_description=f"AI key images {qualification}",
-        content_qualification=qualification,
+        **provenance.equipment,
     )
     return document
 
@@ -83,12 +77,6 @@ def _reference(result: InstanceRef) -> Dataset:
         # by its size highdicom knows an image, which content items refer to as such (PS3.3 section C.18.4)
         reference.Rows = reference.Columns = None
     return reference
-
-
-def _observer(provenance: Provenance) -> ObserverContext:
-    """Return the node as the one who selected, as in the SR."""
-    kind, *attributes = provenance.observation_context()
-    return ObserverContext(kind.value, DeviceObserverIdentifyingAttributes.from_sequence(attributes))
 
 
 def _name_frames(root: Dataset, slices: Sequence[tuple[SourceSeries, int]]) -> None:

@@ -12,11 +12,12 @@ from node.domain.analysis import Analysis
 from node.domain.geometry import ImagePlane
 from node.domain.study import SeriesRole
 from node.reporting.canvas import CANAL_COLOUR, CORD_COLOUR, CORNER_COLOUR, WHITE
-from node.reporting.conform import references_to
 from node.reporting.contrast import add_contrast
 from node.reporting.labels import Label, Layer
 from node.reporting.pr_content import Sheet, notice_of, sheets_of
 from node.reporting.provenance import Provenance
+from node.reporting.references import references_to
+from node.reporting.seg import PLANES
 from node.reporting.source import SourceSeries, decimal_strings
 from node.reporting.sr import graphic_data
 from node.reporting.sr_content import Group
@@ -33,8 +34,6 @@ _COLOURS = {
 }
 # Of the window: below the spine, between the words that viewers set into the corners.
 _NOTES_LEFT, _NOTES_RIGHT, _NOTES_BOTTOM, _NOTES_LINE = 0.25, 0.75, 0.96, 0.028
-
-_PLANES = {SeriesRole.SAGITTAL_T2: "SAG T2", SeriesRole.AXIAL_T2: "AX T2"}
 
 
 def build_pr(role: SeriesRole, analysis: Analysis, source: SourceSeries, provenance: Provenance) -> Dataset | None:
@@ -56,16 +55,12 @@ def build_pr(role: SeriesRole, analysis: Analysis, source: SourceSeries, provena
         series_number=_SERIES_NUMBERS[role],
         sop_instance_uid=derived_uid(analysis.fingerprint, f"PR {role}"),
         instance_number=1,
-        manufacturer=provenance.settings.manufacturer,
-        manufacturer_model_name=provenance.software.name,
-        software_versions=provenance.software.version,
-        device_serial_number=provenance.settings.device_serial_number,
-        content_label=f"AI_{_PLANES[role].replace(' ', '_')}",
+        content_label=f"AI_{PLANES[role].replace(' ', '_')}",
         content_description=f"Measured lines by software, not verified, {qualification.lower()}",
         content_creator_name=f"{provenance.software.name}^",
         graphic_layers=_layers(),
-        series_description=f"AI measured lines ({_PLANES[role]}) {qualification}",
-        content_qualification=qualification,
+        series_description=f"AI measured lines ({PLANES[role]}) {qualification}",
+        **provenance.equipment,
     )
     state.BodyPartExamined = "CSPINE"
     state.ReferencedSeriesSequence[0].ReferencedImageSequence = references_to(frames)

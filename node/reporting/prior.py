@@ -11,13 +11,13 @@ from pydicom.errors import InvalidDicomError
 from node.domain.analysis import Analysis, PriorReport
 from node.domain.anatomy import Structure
 from node.domain.errors import Finding, PermanentError, Reason, Severity
-from node.domain.identity import InstanceRef, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
 from node.domain.measurement import Measurement, Quantity
 from node.domain.report import ReportKind, ReportObject
 from node.reporting.codes import QUANTITIES, SCHEME
 from node.reporting.figures import rounded, shown
 from node.reporting.folder import read_report
 from node.reporting.provenance import model_uid
+from node.reporting.references import instance_of
 
 #: Tracking identifier of the group that holds each value that is compared over time.
 HEADLINE_GROUPS: Mapping[tuple[Quantity, Structure], str] = {
@@ -89,7 +89,7 @@ def read_prior(path: Path) -> PriorReport | None:
     }
     equipment = document.get("ContributingEquipmentSequence") or ()
     models = frozenset(str(item.DeviceUID) for item in equipment if "DeviceUID" in item)
-    return PriorReport(_reference(document, path), values, models) if values else None
+    return PriorReport(instance_of(document, path), values, models) if values else None
 
 
 def _numbers(document: Dataset) -> dict[tuple[str, str], float]:
@@ -99,13 +99,3 @@ def _numbers(document: Dataset) -> dict[tuple[str, str], float]:
         for group in document.content.get_planar_roi_measurement_groups()
         for number in group.get_measurements()
     }
-
-
-def _reference(document: Dataset, path: Path) -> InstanceRef:
-    return InstanceRef(
-        study_instance_uid=StudyInstanceUID(str(document.StudyInstanceUID)),
-        series_instance_uid=SeriesInstanceUID(str(document.SeriesInstanceUID)),
-        sop_instance_uid=SOPInstanceUID(str(document.SOPInstanceUID)),
-        sop_class_uid=SOPClassUID(str(document.SOPClassUID)),
-        path=path,
-    )

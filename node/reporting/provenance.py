@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypedDict
 
 from highdicom import AlgorithmIdentificationSequence
 from highdicom.sr import (
@@ -35,6 +36,16 @@ def model_uid(model: ModelIdentity) -> str:
     return derived_uid(f"{model.name}/{model.version}/{model.sha256}", "device")
 
 
+class Equipment(TypedDict):
+    """What highdicom asks of the maker of every object, by its own parameter names."""
+
+    manufacturer: str
+    manufacturer_model_name: str
+    software_versions: str
+    device_serial_number: str
+    content_qualification: str
+
+
 @dataclass(frozen=True, slots=True)
 class Provenance:
     """Everything about the maker of a result that goes into its objects."""
@@ -48,6 +59,17 @@ class Provenance:
         """UID of the device observer; another whenever software or weights change (IHE AIR)."""
         weights = "/".join(sorted(model.sha256 for model in self.models))
         return derived_uid(f"{self.software.name}/{self.software.version}/{weights}", "device")
+
+    @property
+    def equipment(self) -> Equipment:
+        """The node as the equipment of an object, and what the object may be used for."""
+        return Equipment(
+            manufacturer=self.settings.manufacturer,
+            manufacturer_model_name=self.software.name,
+            software_versions=self.software.version,
+            device_serial_number=self.settings.device_serial_number,
+            content_qualification=self.settings.content_qualification,
+        )
 
     def contribute(self, result: Dataset) -> None:
         """Name each model of the analysis in a result as contributing equipment.
@@ -90,6 +112,10 @@ class Provenance:
 
     def observation_context(self) -> ObservationContext:
         """Return TID 1001 with the node as the only observer: no person has confirmed anything."""
+        return ObservationContext(observer_device_context=self.observer())
+
+    def observer(self) -> ObserverContext:
+        """Return TID 1002 with the node as a device."""
         device = DeviceObserverIdentifyingAttributes(
             uid=self.device_uid,
             name=self.settings.station_name,
@@ -97,4 +123,4 @@ class Provenance:
             model_name=self.software.name,
             serial_number=self.settings.device_serial_number,
         )
-        return ObservationContext(observer_device_context=ObserverContext(codes.DCM.Device, device))
+        return ObserverContext(codes.DCM.Device, device)

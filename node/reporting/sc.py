@@ -4,8 +4,8 @@ from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
 
 from node.reporting.canvas import Picture
-from node.reporting.conform import references_to
 from node.reporting.provenance import Provenance
+from node.reporting.references import references_to
 from node.reporting.source import SourceSeries
 from node.reporting.uids import derived_uid
 
@@ -36,10 +36,6 @@ def build_sc(page: Picture, source: SourceSeries, provenance: Provenance, finger
         series_number=_SERIES_NUMBER,
         sop_instance_uid=derived_uid(fingerprint, "SC"),
         instance_number=1,
-        manufacturer=provenance.settings.manufacturer,
-        manufacturer_model_name=provenance.software.name,
-        software_versions=provenance.software.version,
-        device_serial_number=provenance.settings.device_serial_number,
         # patient and study are filled in by subject.py when the result is finished
         patient_id="",
         patient_name="",
@@ -48,7 +44,7 @@ def build_sc(page: Picture, source: SourceSeries, provenance: Provenance, finger
         accession_number="",
         study_id="",
         series_description=f"AI summary {qualification}",
-        content_qualification=qualification,
+        **provenance.equipment,
     )
     _describe(capture, source)
     return capture

@@ -19,7 +19,8 @@ from node.reporting.uids import derived_uid
 SEGMENTATION_STORAGE = str(SegmentationStorage)
 
 _SERIES_NUMBERS = {SeriesRole.SAGITTAL_T2: 9301, SeriesRole.AXIAL_T2: 9302}
-_PLANES = {SeriesRole.SAGITTAL_T2: "SAG T2", SeriesRole.AXIAL_T2: "AX T2"}
+#: The plane and weighting of a series as its results name it.
+PLANES = {SeriesRole.SAGITTAL_T2: "SAG T2", SeriesRole.AXIAL_T2: "AX T2"}
 _COLOURS = {Structure.SPINAL_CORD: (255, 214, 0), Structure.SPINAL_CANAL: (0, 176, 240)}
 _LABELS = {Structure.SPINAL_CORD: "Spinal cord", Structure.SPINAL_CANAL: "Spinal canal"}
 _WORDS = {Structure.SPINAL_CORD: "cord", Structure.SPINAL_CANAL: "canal"}
@@ -47,15 +48,11 @@ def build_seg(
         series_number=_SERIES_NUMBERS[role],
         sop_instance_uid=derived_uid(fingerprint, f"SEG {role}"),
         instance_number=1,
-        manufacturer=provenance.settings.manufacturer,
-        manufacturer_model_name=provenance.software.name,
-        software_versions=provenance.software.version,
-        device_serial_number=provenance.settings.device_serial_number,
-        content_label=f"AI_{_PLANES[role].replace(' ', '_')}",
+        content_label=f"AI_{PLANES[role].replace(' ', '_')}",
         content_description=f"Spinal {words} by software, not verified, {qualification.lower()}",
         content_creator_name=f"{provenance.software.name}^",
-        series_description=f"AI SEG {words} ({_PLANES[role]}) {qualification}",
-        content_qualification=qualification,
+        series_description=f"AI SEG {words} ({PLANES[role]}) {qualification}",
+        **provenance.equipment,
     )
     segmentation.BodyPartExamined = "CSPINE"
     per_frame_segment_id(segmentation)
@@ -76,7 +73,7 @@ def _descriptions(
             algorithm_type="AUTOMATIC",
             algorithm_identification=provenance.segment_algorithm(masks.model),
             tracking_uid=derived_uid(fingerprint, f"SEG {role} {structure} tracking"),
-            tracking_id=f"{_LABELS[structure]} {_PLANES[role]}",
+            tracking_id=f"{_LABELS[structure]} {PLANES[role]}",
             anatomic_regions=[CERVICAL_SPINE],
             display_color=CIELabColor.from_rgb(*_COLOURS[structure]),
         )

@@ -14,11 +14,13 @@ from pydicom.uid import ComprehensiveSRStorage
 
 from node.domain.analysis import Analysis
 from node.domain.identity import InstanceRef
+from node.domain.image import FrameSource
 from node.domain.measurement import Evidence, Verdict
 from node.domain.prediction import ModelIdentity
 from node.domain.study import SeriesRole
 from node.reporting import codes
 from node.reporting.provenance import Provenance
+from node.reporting.references import reference_of, references_to
 from node.reporting.source import SourceSeries
 from node.reporting.sr_content import Group, Place, groups_of, is_complete
 from node.reporting.uids import derived_uid
@@ -60,27 +62,15 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
         series_number=_SERIES_NUMBER,
         sop_instance_uid=derived_uid(analysis.fingerprint, "SR"),
         instance_number=1,
-        manufacturer=provenance.settings.manufacturer,
         is_complete=is_complete(groups),
         is_final=False,
         is_verified=False,
-        manufacturer_model_name=provenance.software.name,
-        software_versions=provenance.software.version,
-        device_serial_number=provenance.settings.device_serial_number,
         series_description=f"AI cervical cord measurements {qualification}",
-        content_qualification=qualification,
+        **provenance.equipment,
         coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
         previous_versions=None if predecessor is None else [reference_of(predecessor.instance)],
     )
     return document
-
-
-def reference_of(instance: InstanceRef) -> Dataset:
-    """Return the identity of a result object, as much of it as highdicom refers to."""
-    reference = Dataset()
-    reference.StudyInstanceUID, reference.SeriesInstanceUID = instance.study_instance_uid, instance.series_instance_uid
-    reference.SOPClassUID, reference.SOPInstanceUID = instance.sop_class_uid, instance.sop_instance_uid
-    return reference
 
 
 def as_comprehensive_sr(document: Dataset, analysis: Analysis) -> Dataset:
@@ -107,9 +97,8 @@ def as_comprehensive_sr(document: Dataset, analysis: Analysis) -> Dataset:
 
 def _predecessor(instance: InstanceRef) -> Dataset:
     """Return an item of the Predecessor Documents Sequence. Source: PS3.3 section C.17.2.3, table 10-4."""
-    reference, series, item = Dataset(), Dataset(), Dataset()
-    reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = instance.sop_class_uid, instance.sop_instance_uid
-    series.SeriesInstanceUID, series.ReferencedSOPSequence = instance.series_instance_uid, Items([reference])
+    series, item = Dataset(), Dataset()
+    series.SeriesInstanceUID, series.ReferencedSOPSequence = instance.series_instance_uid, references_to([FrameSource(instance)])
     item.StudyInstanceUID, item.ReferencedSeriesSequence = instance.study_instance_uid, Items([series])
     return item
 

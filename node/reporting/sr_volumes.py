@@ -3,7 +3,7 @@
 It has a series of its own: viewers that draw the lines of the measurement report fail on groups without coordinates.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -20,7 +20,7 @@ from node.reporting import codes
 from node.reporting.provenance import Provenance
 from node.reporting.source import SourceSeries
 from node.reporting.sr import as_comprehensive_sr
-from node.reporting.sr_content import groups_of
+from node.reporting.sr_content import Group, groups_of
 from node.reporting.uids import derived_uid
 
 _SERIES_NUMBER = 9320
@@ -58,8 +58,9 @@ def build_sr_volumes(
     if not segmentations:
         return None
     images = [header for role in segmentations for header in sources[role].instance_headers]
+    measured = groups_of(analysis)
     groups = [
-        _group(role, segment, analysis, sources[role], provenance, segmentation)
+        _group(segment, segmentation, analysis.series_by_role[role], sources[role], _reasons(role, segment, measured), provenance)
         for role, segmentation in segmentations.items()
         for segment in segmentation.SegmentSequence
     ]
@@ -76,15 +77,11 @@ def build_sr_volumes(
         series_number=_SERIES_NUMBER,
         sop_instance_uid=derived_uid(analysis.fingerprint, "SR volumes"),
         instance_number=1,
-        manufacturer=provenance.settings.manufacturer,
         is_complete=all(group.get_measurements() for group in groups),
         is_final=False,
         is_verified=False,
-        manufacturer_model_name=provenance.software.name,
-        software_versions=provenance.software.version,
-        device_serial_number=provenance.settings.device_serial_number,
         series_description=f"AI segment volumes {qualification}",
-        content_qualification=qualification,
+        **provenance.equipment,
         coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
     )
     return document
@@ -114,24 +111,32 @@ def volume_mm3(series: SegmentedSeries, structure: Structure, thickness_mm: floa
     return pixels * geometry.planes[0].pixel_area_mm2 * (geometry.spacing_between_slices_mm or thickness_mm)
 
 
-def _reasons(role: SeriesRole, structure: Structure, analysis: Analysis) -> tuple[Reason, ...]:
-    """Return why values of a structure are withheld because of its mask."""
+def _reasons(role: SeriesRole, segment: Dataset, measured: Iterable[Group]) -> tuple[Reason, ...]:
+    """Return why values of the structure of a segment are withheld because of its mask."""
+    structure = codes.STRUCTURES[_structure(segment)]
     findings = (
         finding
-        for group in groups_of(analysis)
-        if group.finding == codes.STRUCTURES[structure] and (role is SeriesRole.AXIAL_T2) == group.name.startswith("Axial")
+        for group in measured
+        if group.finding == structure and (role is SeriesRole.AXIAL_T2) == group.name.startswith("Axial")
         for finding in group.findings
     )
     against = (one.code for one in findings if one.severity is Severity.WITHHOLD and one.code in _AGAINST_MASK)
     return tuple(dict.fromkeys(against))
 
 
+def _structure(segment: Dataset) -> Structure:
+    return _STRUCTURES[segment.SegmentedPropertyTypeCodeSequence[0].CodeValue]
+
+
 def _group(
-    role: SeriesRole, segment: Dataset, analysis: Analysis, source: SourceSeries, provenance: Provenance, segmentation: Dataset
+    segment: Dataset,
+    segmentation: Dataset,
+    series: SegmentedSeries,
+    source: SourceSeries,
+    reasons: tuple[Reason, ...],
+    provenance: Provenance,
 ) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
-    structure = _STRUCTURES[segment.SegmentedPropertyTypeCodeSequence[0].CodeValue]
-    series = analysis.series_by_role[role]
-    reasons = _reasons(role, structure, analysis)
+    structure = _structure(segment)
     volume = None if reasons else volume_mm3(series, structure, source.thickness_mm)
     return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=segment.TrackingUID, identifier=segment.TrackingID),
