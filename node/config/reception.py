@@ -1,6 +1,7 @@
 """Section ``reception``: the Storage and Verification SCP, and when a study is complete."""
 
 import re
+from ipaddress import ip_network
 from typing import Annotated
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -19,6 +20,16 @@ def _ae_title(text: str) -> str:
 
 
 AETitleText = Annotated[str, AfterValidator(_ae_title)]
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        raise ValueError(f"{error}; write an address or a network, for example 10.1.2.0/24 or fd00::/8") from error
+
+
+NetworkText = Annotated[str, AfterValidator(_network)]
 
 
 class CompletionConfig(Section):
@@ -65,11 +76,23 @@ class ReceptionConfig(Section):
     port: int = Field(11112, ge=0, le=65535, description="TCP port to listen on; 0 lets the system choose.")
     require_called_ae_title: bool = Field(True, description="Reject associations that call another AE title than ae_title.")
     allowed_calling_ae_titles: tuple[AETitleText, ...] = Field((), description="AE titles that may connect; empty admits all.")
+    allowed_networks: tuple[NetworkText, ...] = Field(
+        (), description="Addresses or networks (CIDR) that may connect, for example 10.1.2.0/24; empty admits all."
+    )
     maximum_associations: int = Field(20, ge=1, le=500, description="Associations served at the same time.")
+    maximum_associations_per_peer: int = Field(
+        10, ge=1, le=500, description="Associations served at the same time for one address."
+    )
     maximum_pdu_bytes: int = Field(131072, ge=4096, le=16777216, description="Largest PDU that we accept, in bytes.")
     association_timeout_s: float = Field(30.0, ge=1, le=3600, description="Time for a peer to finish negotiating, in seconds.")
     idle_timeout_s: float = Field(
-        120.0, ge=1, le=86400, description="An association with no traffic is closed after this time, in seconds."
+        120.0,
+        ge=1,
+        le=86400,
+        description="An association without traffic, or whose PDU is not whole by then, is closed after this time, in seconds.",
+    )
+    message_timeout_s: float = Field(
+        1800.0, ge=1, le=86400, description="Time for one message with its whole data set to arrive, in seconds."
     )
     minimum_free_disk_mb: int = Field(
         2048, ge=0, description="Associations are rejected while the store has less free space, in megabytes."

@@ -18,21 +18,21 @@ from typing import cast
 
 from pydicom.dataset import Dataset
 from pynetdicom import AE, _config, evt
+from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
-from pynetdicom.transport import ThreadedAssociationServer
 
 from node.config import ReceptionConfig
 from node.domain.errors import ConfigError, NodeError, Reason
-from node.reception.admission import LOCAL_LIMIT_EXCEEDED, DiskWatermark, StoreStatus, status_of
+from node.reception.admission import DiskWatermark, PeerLimits, Rejection, StoreStatus, status_of
 from node.reception.contexts import accepted_contexts
 from node.reception.open_studies import OpenStudies
+from node.reception.reading import BoundedReader
+from node.reception.server import GuardedServer, start_server
 from node.reception.tls import reception_context
 from node.store import InstanceHead, Store, commitment_answer, read_head
 
 _log = logging.getLogger(__name__)
 
-# Connections that wait to be accepted; beyond pynetdicom's 5 a peer has to try again after a second.
-_BACKLOG = 128
 _PROCESSING_FAILURE = 0x0110  # PS3.7 section C.5.21
 _ERROR_COMMENT_LENGTH = 64  # VR LO, PS3.5 section 6.2
 
@@ -49,8 +49,11 @@ class StorageSCP:
         self._store = store
         self._open_studies = open_studies
         self._watermark = DiskWatermark(config.minimum_free_disk_mb, store.free_mb)
-        self._entity = _application_entity(config)
-        self._server: ThreadedAssociationServer | None = None
+        self._limits = PeerLimits(config)
+        self._entity = _application_entity(config, self._limits.most_connections)
+        self._server: GuardedServer | None = None
+        self._admitted: dict[Association, str] = {}
+        self._admission_lock = threading.Lock()
         self._settings = ExitStack()
         self._stored_count = 0
         self._count_lock = threading.Lock()
@@ -73,17 +76,19 @@ class StorageSCP:
         self._settings.enter_context(_receiving_into(self._store.incoming))
         address = (self._config.bind_address, self._config.port)
         try:
-            self._server = self._entity.start_server(
-                address, block=False, ssl_context=context, evt_handlers=self._event_handlers(), contexts=accepted_contexts()
+            self._server = start_server(
+                self._entity,
+                address,
+                self._limits,
+                ssl_context=context,
+                evt_handlers=self._event_handlers(),
+                contexts=accepted_contexts(),
             )
         except OSError as error:
             self._settings.close()
             raise _cannot_listen(error, self._config) from error
-        assert self._server is not None  # noqa: S101 - a server that does not block is returned
-        listening = self._server.socket
-        assert listening is not None  # noqa: S101 - it listens
-        listening.listen(_BACKLOG)
-        return int(listening.getsockname()[1])
+        assert self._server.socket is not None  # noqa: S101 - it listens
+        return int(self._server.socket.getsockname()[1])
 
     def stop(self, grace_s: float) -> None:
         """Stop listening, let running associations finish for a bounded time, and abort what is left."""
@@ -100,7 +105,7 @@ class StorageSCP:
 
     def _event_handlers(self) -> list[evt.EventHandlerType]:
         return [
-            (evt.EVT_CONN_OPEN, _send_without_delay),
+            (evt.EVT_CONN_OPEN, self._on_connected),
             (evt.EVT_CONN_CLOSE, _end_without_request),
             (evt.EVT_REQUESTED, self._on_requested),
             (evt.EVT_ACCEPTED, _on_accepted),
@@ -111,14 +116,32 @@ class StorageSCP:
             (evt.EVT_N_EVENT_REPORT, self._on_event_report),
         ]
 
+    def _on_connected(self, event: evt.Event) -> None:
+        """Read within bounds, and send without waiting for more to send."""
+        transport = event.assoc.dul.socket
+        if transport is not None and transport.socket is not None:
+            # Nagle's algorithm with delayed acknowledgement costs 40 ms for each instance.
+            transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            transport.recv = BoundedReader(event.assoc, transport.socket, self._config).recv  # type: ignore[method-assign]
+
     def _on_requested(self, event: evt.Event) -> None:
-        """Reject an association while the disk is below its watermark."""
-        if self._watermark.admits_association():
+        """Reject an association that is not to be, before anything of it is read but its request."""
+        rejection = self._rejection(event.assoc)
+        if rejection is None:
             return
-        _log.warning("association rejected: free disk is below minimum_free_disk_mb", extra=_calling(event))
-        rejection = LOCAL_LIMIT_EXCEEDED
+        _log.warning("association rejected: %s", rejection.explanation, extra=_peer(event))
         event.assoc.acse.send_reject(rejection.result, rejection.source, rejection.diagnostic)
         event.assoc.kill()
+
+    def _rejection(self, association: Association) -> Rejection | None:
+        """Return why an association is rejected; note it as admitted otherwise. Two at once do not pass for one place."""
+        address = str(association.requestor.address)
+        with self._admission_lock:
+            self._admitted = {one: where for one, where in self._admitted.items() if one.is_alive()}
+            rejection = self._limits.rejection(address, list(self._admitted.values())) or self._watermark.rejection()
+            if rejection is None:
+                self._admitted[association] = address
+        return rejection
 
     def _on_store(self, event: evt.Event) -> Dataset:
         """Store one instance and return its status."""
@@ -130,10 +153,10 @@ class StorageSCP:
             self._store.receive(event.dataset_path, head)
             self._open_studies.note(head)
         except NodeError as error:
-            _log.warning("instance refused: %s", error, extra=_calling(event))
+            _log.warning("instance refused: %s", error, extra=_peer(event))
             return _answer(status_of(error), error.message)
         except OSError as error:  # the file just written cannot be opened, for example too many are open
-            _log.error("instance refused: %s", error.strerror, extra=_calling(event))
+            _log.error("instance refused: %s", error.strerror, extra=_peer(event))
             return _answer(StoreStatus.OUT_OF_RESOURCES, "the store cannot be read; send again later")
         with self._count_lock:
             self._stored_count += 1
@@ -144,17 +167,18 @@ class StorageSCP:
         try:
             is_known = self._store.commitments.record(commitment_answer(event.event_information))
         except (NodeError, OSError) as error:
-            _log.warning("storage commitment report refused: %s", error, extra=_calling(event))
+            _log.warning("storage commitment report refused: %s", error, extra=_peer(event))
             return _PROCESSING_FAILURE, None
-        _log.info("storage commitment reported%s", "" if is_known else ", which nobody asked for", extra=_calling(event))
+        _log.info("storage commitment reported%s", "" if is_known else ", which nobody asked for", extra=_peer(event))
         return int(StoreStatus.SUCCESS) if is_known else _PROCESSING_FAILURE, None
 
 
-def _application_entity(config: ReceptionConfig) -> AE:
+def _application_entity(config: ReceptionConfig, most_connections: int) -> AE:
     entity = AE(ae_title=config.ae_title)
     entity.require_called_aet = config.require_called_ae_title
     entity.require_calling_aet = list(config.allowed_calling_ae_titles)
-    entity.maximum_associations = config.maximum_associations
+    # We count ourselves: pynetdicom counts every connection, also of those who are not admitted.
+    entity.maximum_associations = most_connections
     entity.maximum_pdu_size = config.maximum_pdu_bytes
     entity.acse_timeout = config.association_timeout_s
     entity.dimse_timeout = config.idle_timeout_s
@@ -201,13 +225,6 @@ def _answer(status: StoreStatus, comment: str = "") -> Dataset:
     return answer
 
 
-def _send_without_delay(event: evt.Event) -> None:
-    """Turn off Nagle's algorithm: with delayed acknowledgement it costs 40 ms for each instance."""
-    transport = event.assoc.dul.socket
-    if transport is not None and transport.socket is not None:
-        transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-
-
 def _end_without_request(event: evt.Event) -> None:
     """End an association whose peer hung up before it asked for anything, as load balancers do to see if we live.
 
@@ -218,24 +235,25 @@ def _end_without_request(event: evt.Event) -> None:
         event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]  # pynetdicom itself does so
 
 
-def _calling(event: evt.Event) -> dict[str, str]:
+def _peer(event: evt.Event) -> dict[str, str]:
     """Return who called, as fields of a log line."""
     primitive = event.assoc.requestor.primitive
-    return {"calling_ae_title": str(primitive.calling_ae_title).strip() if primitive is not None else ""}
+    title = str(primitive.calling_ae_title).strip() if primitive is not None else ""
+    return {"calling_ae_title": title, "address": str(event.assoc.requestor.address)}
 
 
 def _on_accepted(event: evt.Event) -> None:
-    _log.info("association accepted", extra=_calling(event))
+    _log.info("association accepted", extra=_peer(event))
 
 
 def _on_rejected(event: evt.Event) -> None:
-    _log.warning("association rejected: check the AE titles and maximum_associations", extra=_calling(event))
+    _log.warning("association rejected: check reception.ae_title and reception.allowed_calling_ae_titles", extra=_peer(event))
 
 
 def _on_aborted(event: evt.Event) -> None:
-    _log.warning("association aborted", extra=_calling(event))
+    _log.warning("association aborted", extra=_peer(event))
 
 
 def _on_echo(event: evt.Event) -> int:
-    _log.info("C-ECHO answered", extra=_calling(event))
+    _log.info("C-ECHO answered", extra=_peer(event))
     return int(StoreStatus.SUCCESS)

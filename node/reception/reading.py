@@ -1,0 +1,94 @@
+"""Reads PDUs within bounds: pynetdicom itself waits for ever, and believes every length that a peer names.
+
+Whatever goes beyond a bound ends the connection as if the peer had hung up: what it sends is not DICOM that we understand.
+"""
+
+import errno
+import logging
+import socket
+from time import monotonic
+
+from pynetdicom.association import Association
+
+from node.config import ReceptionConfig
+
+_log = logging.getLogger(__name__)
+
+# A request of association may be longer than a P-DATA-TF PDU: 128 contexts with all our transfer syntaxes are 0.2 MB.
+_NEGOTIATION_BYTES = 1 << 20
+# Some peers count the 6 bytes before the length, and the 6 of an item, into the length that was agreed (PS3.8 section D.1).
+_LENGTH_SLACK = 12
+# Messages other than C-STORE are kept in memory: a storage commitment report of 20 000 instances has 3 MB.
+_MESSAGE_BYTES = 4 << 20
+# Requests that a peer may send without waiting for our answers; the standard allows one (PS3.7 section D.3.3.3).
+_WAITING_MESSAGES = 64
+
+
+class BoundedReader:
+    """Reads from the connection of one association; stands in for ``AssociationSocket.recv``.
+
+    A PDU has a longest length and must be whole in time, and so must a message of many PDUs. Other than C-STORE, whose data
+    set goes to disk while it arrives, a message has a longest length too.
+    """
+
+    def __init__(self, association: Association, connection: socket.socket, config: ReceptionConfig) -> None:
+        self._association = association
+        self._connection = connection
+        self._config = config
+        self._longest = max(config.maximum_pdu_bytes + _LENGTH_SLACK, _NEGOTIATION_BYTES)
+        self._message: object = None
+        self._message_since_s = 0.0
+
+    def recv(self, nr_bytes: int) -> bytearray:
+        """Return so many bytes, fewer if the peer hung up.
+
+        Raises
+        ------
+        OSError
+            If a bound is passed.
+        """
+        if nr_bytes > self._longest:
+            raise self._refusal(f"a PDU of {nr_bytes} bytes is longer than {self._longest}")
+        self._check_message()
+        is_established = self._association.is_established
+        timeout_s = self._config.idle_timeout_s if is_established else self._config.association_timeout_s
+        try:
+            return self._read(nr_bytes, monotonic() + timeout_s)
+        except TimeoutError as error:
+            raise self._refusal(f"a PDU was not whole within {timeout_s:g} s") from error
+        finally:
+            # also the bound for a peer that does not read our answers
+            self._connection.settimeout(timeout_s)
+
+    def _read(self, length: int, deadline_s: float) -> bytearray:
+        buffer = bytearray(length)
+        view, count = memoryview(buffer), 0
+        while count < length:
+            self._connection.settimeout(max(deadline_s - monotonic(), 1e-3))
+            received = self._connection.recv_into(view[count:])
+            if not received:
+                break
+            count += received
+        view.release()
+        del buffer[count:]
+        return buffer
+
+    def _check_message(self) -> None:
+        """Raise OSError if the message of which parts are here is too long or takes too long, or too many wait."""
+        service = self._association.dimse
+        if service.msg_queue.qsize() > _WAITING_MESSAGES:
+            raise self._refusal(f"more than {_WAITING_MESSAGES} requests without waiting for an answer")
+        message = service.message
+        if message is not self._message:
+            self._message, self._message_since_s = message, monotonic()
+        if message is None:
+            return
+        if monotonic() - self._message_since_s > self._config.message_timeout_s:
+            raise self._refusal(f"a message was not whole within {self._config.message_timeout_s:g} s")
+        in_memory = (message.encoded_command_set, message.data_set)
+        if sum(part.getbuffer().nbytes for part in in_memory if part is not None) > _MESSAGE_BYTES:
+            raise self._refusal(f"a message other than C-STORE is longer than {_MESSAGE_BYTES} bytes")
+
+    def _refusal(self, why: str) -> OSError:
+        _log.warning("connection closed: %s", why, extra={"address": self._association.requestor.address})
+        return OSError(errno.EMSGSIZE, why)
