@@ -12,6 +12,7 @@ run "$bin/ruff" check .
 run "$bin/mypy" node tools
 run "$bin/lint-imports"
 if [ "${1:-}" = "--all" ]; then
+  run "$bin/python" tools/audit.py
   run tools/install_neighbours.sh
   run "$bin/python" -m pytest -n 2 --dist loadfile
 else

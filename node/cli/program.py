@@ -2,6 +2,7 @@
 
 import importlib
 import logging
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -76,7 +77,11 @@ def config_path_or_default(config_path: Path | None) -> Path | None:
 
 
 def main() -> None:
-    """Run the command line; known errors become one message and an exit code."""
+    """Run the command line; known errors become one message and an exit code.
+
+    What a command writes is for its own user only: images and results carry the patient's name.
+    """
+    os.umask(os.umask(0o077) | 0o077)
     try:
         program.main(standalone_mode=True)
     except Declined as declined:

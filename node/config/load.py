@@ -10,7 +10,9 @@ from pydantic_core import ErrorDetails
 
 from node.config.delivery import DestinationConfig
 from node.config.node_config import Config
+from node.config.plain_yaml import read_yaml
 from node.config.reception import ReceptionConfig
+from node.config.secret import masked
 from node.domain.errors import ConfigError, Reason
 
 Location = tuple[int | str, ...]
@@ -20,7 +22,8 @@ SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig)
 def load_config(path: Path | None) -> Config:
     """Return the configuration in a file; without a path, the defaults.
 
-    Relative paths of ``store``, ``database``, ``inference.models_dir`` and the files of ``tls`` are taken from the file's folder.
+    Relative paths of ``store``, ``database``, ``database_file``, ``inference.models_dir`` and the files of ``tls`` are taken from
+    the file's folder. ``database`` is what ``database_file`` holds, where that is given.
 
     Raises
     ------
@@ -38,16 +41,11 @@ def load_config(path: Path | None) -> Config:
 
 def parse_config(text: str, name: str = "config.yaml") -> Config:
     """Return the configuration in a YAML text, paths as written; raise ConfigError as :func:`load_config` does."""
-    try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
-        document = yaml.safe_load(text)
-    except yaml.MarkedYAMLError as error:
-        line = f", line {error.problem_mark.line + 1}" if error.problem_mark else ""
-        raise ConfigError(Reason.CONFIG_INVALID, f"{name}{line}: not valid YAML: {error.problem}") from error
+    node, document = read_yaml(text, name)
     try:
         return Config.model_validate({} if document is None else document)
     except ValidationError as error:
-        lines = [_explain(details, node, name) for details in error.errors()]
+        lines = [masked(_explain(details, node, name)) for details in error.errors()]
         raise ConfigError(Reason.CONFIG_INVALID, "\n".join(lines)) from error
 
 
@@ -97,12 +95,31 @@ def _line_of(node: yaml.Node | None, location: Location) -> int:
 
 def _anchored(config: Config, folder: Path) -> Config:
     """Return the configuration with its relative paths made absolute."""
-    changes: dict[str, Any] = {"store": _anchor_uri(config.store, folder), "database": _anchor_uri(config.database, folder)}
+    database, database_file = config.database, config.database_file
+    if database_file is not None:
+        database_file = folder / database_file
+        database = _database_in(database_file)
+    changes: dict[str, Any] = {
+        "store": _anchor_uri(config.store, folder),
+        "database": _anchor_uri(database, folder),
+        "database_file": database_file,
+    }
     if config.inference.models_dir is not None:
         changes["inference"] = config.inference.model_copy(update={"models_dir": folder / config.inference.models_dir})
     changes["reception"] = _anchor_tls(config.reception, folder)
     changes["destinations"] = tuple(_anchor_tls(destination, folder) for destination in config.destinations)
     return config.model_copy(update=changes)
+
+
+def _database_in(path: Path) -> str:
+    """Return the URL in a file; it is validated as the field, and no message quotes it."""
+    try:
+        return Config(database=path.read_text(encoding="utf-8").strip()).database
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(Reason.CONFIG_INVALID, f"database_file: cannot read {path}: {error}") from error
+    except ValidationError as error:
+        what = f"database_file: {path} does not hold sqlite:PATH or postgresql://..."
+        raise ConfigError(Reason.CONFIG_INVALID, what) from error
 
 
 def _anchor_tls(section: SectionWithTls, folder: Path) -> SectionWithTls:

@@ -1,5 +1,6 @@
 """The whole of ``config.yaml``."""
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -54,6 +55,11 @@ class Config(Section):
         "sqlite:var/jobs.db",
         pattern=r"^(sqlite:.+|postgresql(\+psycopg)?://.+)",
         description="Job database: sqlite:PATH on this machine's own disk, or postgresql://... for several machines.",
+    )
+    database_file: Path | None = Field(
+        None,
+        description="File that holds the URL of the job database instead, so that its password does not stand here. "
+        "Or leave the password out: PGPASSWORD and PGPASSFILE are used.",
     )
     reception: ReceptionConfig = Field(ReceptionConfig(), description="The Storage and Verification SCP.")
     selection: SelectionConfig = Field(

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from node.config.node_config import Config
+from node.config.secret import masked
 
 _HEADER = """\
 # Configuration of the cervical MR inference node. Every field stands here with its default.
@@ -18,7 +19,7 @@ _HEADER = """\
 
 
 def render_config(config: Config) -> str:
-    """Return a configuration as YAML with a comment that gives description, unit and bounds for every field."""
+    """Return a configuration as YAML, a comment with description, unit and bounds for every field; passwords are masked."""
     return _HEADER + "\n".join(_section_lines(config, 0)) + "\n"
 
 
@@ -62,6 +63,8 @@ def _scalar(value: Any) -> str:  # noqa: ANN401 - whatever YAML can hold
         value = list(value)
     if isinstance(value, Path):
         value = str(value)
+    if isinstance(value, str):
+        value = masked(value)
     return yaml.safe_dump(value, default_flow_style=True, width=10_000).removesuffix("\n").removesuffix("\n...")
 
 

@@ -1,17 +1,21 @@
 """UIDs, analysis ids and headers that try to leave the store or to break the reader."""
 
+import re
 import tempfile
 from contextlib import suppress
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom import config
+from pydicom.dataset import Dataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from node.domain.errors import NodeError
 from node.domain.identity import StudyInstanceUID
-from node.store import InstanceHead, collect_studies, open_store, read_head
+from node.store import InstanceHead, PatientStudy, collect_studies, commitment_answer, open_store, read_head
 from tests.support.dicom_peers import Uids, mr_instance, write_instance
 
 HOSTILE = st.one_of(
@@ -48,6 +52,36 @@ def test_results_folders_stay_below_the_results(study: str, analysis: str):
         except NodeError:
             return
         assert made.resolve().parent.parent == (Path(folder) / "results").resolve()
+
+
+@given(transaction=HOSTILE, instance=HOSTILE)
+@settings(max_examples=60, deadline=None)
+def test_a_commitment_report_writes_nothing_that_was_not_asked_for(transaction: str, instance: str):
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"file:{folder}/a/store")
+        before = sorted(Path(folder).rglob("*"))
+        report, item = Dataset(), Dataset()
+        with config.disable_value_validation():
+            report.TransactionUID, item.ReferencedSOPInstanceUID = transaction, instance
+            report.FailedSOPSequence = [item]
+            with suppress(NodeError):
+                assert not store.commitments.record(commitment_answer(report))
+        assert sorted(Path(folder).rglob("*")) == before
+
+
+@given(name=HOSTILE, number=HOSTILE, born=HOSTILE, study=HOSTILE)
+@settings(max_examples=60, deadline=None)
+def test_no_file_is_named_after_a_patient(name: str, number: str, born: str, study: str):
+    with tempfile.TemporaryDirectory() as folder:
+        store = open_store(f"file:{folder}/a/store")
+        identity = "\n".join((name, number, born)).encode("utf-8", "replace")
+        who = PatientStudy(sha256(identity).hexdigest(), "20260101000000")
+        with suppress(NodeError):
+            store.results_folder(StudyInstanceUID(study), "a1")
+            store.note_analysis(who, StudyInstanceUID(study), "a1")
+        for path in Path(folder).rglob("*"):
+            assert (Path(folder) / "a" / "store") in (path, *path.parents, path / "store")
+            assert re.fullmatch(r"[a-z]+|a1|[0-9.]+|[0-9a-f]{64}|\.patient", path.name)
 
 
 @pytest.fixture(scope="module", params=[ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])

@@ -83,3 +83,51 @@ def test_what_is_rendered_reads_back():
     config = parse_config(text)
     assert parse_config(render_config(config)) == config
     assert parse_config(render_config(Config())) == Config()
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("store: &a file:x\ndatabase: *a\n", "line 1: not valid YAML: anchors"),
+        ("jobs: {retry: &r {first_delay_s: 1}}\n", "anchors"),
+        ("reception: {<<: *missing}\n", "anchors"),
+        ("store: file:x\nstore: file:y\n", "line 2: not valid YAML: 'store' stands here twice"),
+        ("store: " + "[" * 5000, "nested too deeply"),
+        ("store: " + "{a: " * 100 + "1" + "}" * 100, "nested too deeply"),
+        ("# " + "x" * (1 << 20), "longer than"),
+        ("\0", "not valid YAML"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_yaml_that_is_more_than_its_text_is_refused(text: str, why: str):
+    assert why in message_of(text)
+
+
+def test_a_billion_laughs_are_refused_at_the_first():
+    lines = ["a: &a [x, x]"] + [f"{chr(98 + n)}: &{chr(98 + n)} [*{chr(97 + n)}, *{chr(97 + n)}]" for n in range(24)]
+    assert "anchors" in message_of("\n".join(lines))
+
+
+@pytest.mark.parametrize("password", ["geheim", "ge@heim", "p:w@x"])
+def test_the_password_of_the_database_is_never_printed(password: str):
+    config = parse_config(f"database: 'postgresql://node:{password}@db/jobs'\n")
+    shown = render_config(config)
+    assert password not in shown
+    assert "postgresql://node:***@db/jobs" in shown
+    assert password not in message_of(f"database: 'mysql://node:{password}@db/jobs'\n")
+    assert password not in message_of(f"store: 'postgresql://db/jobs?user=a&password={password.replace('@', '')}'\n")
+
+
+def test_the_database_may_stand_in_a_file_of_its_own(tmp_path: Path):
+    (tmp_path / "secret").write_text("postgresql://node:geheim@db/jobs\n", encoding="utf-8")
+    path = tmp_path / "config.yaml"
+    path.write_text("database_file: secret\n", encoding="utf-8")
+    assert load_config(path).database == "postgresql://node:geheim@db/jobs"
+    assert "geheim" not in render_config(load_config(path))
+    (tmp_path / "secret").write_text("mysql://node:geheim@db/jobs\n", encoding="utf-8")
+    with pytest.raises(ConfigError, match="does not hold") as refused:
+        load_config(path)
+    assert "geheim" not in str(refused.value)
+    (tmp_path / "secret").unlink()
+    with pytest.raises(ConfigError, match="cannot read"):
+        load_config(path)
