@@ -99,6 +99,7 @@ class Reason(StrEnum):
     CORD_OUTSIDE_CANAL = "cord_outside_canal"
     CORD_LEAVES_SLICE = "cord_leaves_slice"
     CORD_MULTIPLE_COMPONENTS = "cord_multiple_components"
+    CANAL_MULTIPLE_COMPONENTS = "canal_multiple_components"
     MASK_TOUCHES_BORDER = "mask_touches_border"
     MASK_CONFIDENCE_LOW = "mask_confidence_low"
     SLICES_GAP = "slices_gap"

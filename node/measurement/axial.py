@@ -19,6 +19,10 @@ _BROKEN_SHARE = 0.2
 _ROTATION_FLAG_DEG = 25.0
 _OUTLINE_TOLERANCE_MM = 0.08
 _EQUAL_AREA = 0.02
+_IN_PIECES = {
+    Structure.SPINAL_CORD: Reason.CORD_MULTIPLE_COMPONENTS,
+    Structure.SPINAL_CANAL: Reason.CANAL_MULTIPLE_COMPONENTS,
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,7 +94,7 @@ def _piece_findings(areas: npt.NDArray[np.number], structure: Structure) -> tupl
     # Pieces of some size leave it open which one is the structure, or whether it is all of it.
     severity = Severity.WITHHOLD if others > _BROKEN_SHARE * ordered[0] else Severity.FLAG
     name = structure.value.replace("_", " ")
-    return (Finding(Reason.CORD_MULTIPLE_COMPONENTS, severity, f"the {name} mask of the axial slice is in several pieces"),)
+    return (Finding(_IN_PIECES[structure], severity, f"the {name} mask of the axial slice is in several pieces"),)
 
 
 def _edge_findings(box: tuple[int, int, int, int], plane: ImagePlane, structure: Structure) -> tuple[Finding, ...]:

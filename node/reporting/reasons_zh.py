@@ -50,7 +50,8 @@ REASONS_ZH: dict[Reason, str] = {
     Reason.VERTEBRA_SIZE_IMPLAUSIBLE: "椎体大小不合理",
     Reason.CORD_OUTSIDE_CANAL: "脊髓轮廓超出椎管",
     Reason.CORD_LEAVES_SLICE: "脊髓可能偏离该层面",
-    Reason.CORD_MULTIPLE_COMPONENTS: "分割结果不连续",
+    Reason.CORD_MULTIPLE_COMPONENTS: "脊髓分割结果不连续",
+    Reason.CANAL_MULTIPLE_COMPONENTS: "椎管分割结果不连续",
     Reason.MASK_TOUCHES_BORDER: "轮廓到达图像边缘",
     Reason.MASK_CONFIDENCE_LOW: "分割置信度低",
     Reason.SLICES_GAP: "轴位层面未覆盖或距离较远",
@@ -62,4 +63,5 @@ REASONS_ZH: dict[Reason, str] = {
     Reason.FRAME_OF_REFERENCE_DIFFERS: "矢状位与轴位坐标系不同",
     Reason.AXIAL_OBLIQUE: "轴位层面与脊髓不垂直",
     Reason.CORD_ROTATED: "脊髓长轴偏斜",
+    Reason.PRIOR_NOT_COMPARABLE: "既往结果由其他模型测得，变化未必可比",
 }

@@ -33,6 +33,7 @@ _AGAINST_MASK = frozenset(
         Reason.CANAL_NOT_FOUND,
         Reason.CORD_OUTSIDE_CANAL,
         Reason.CORD_MULTIPLE_COMPONENTS,
+        Reason.CANAL_MULTIPLE_COMPONENTS,
         Reason.MASK_CONFIDENCE_LOW,
         Reason.PLANES_DISAGREE,
     }

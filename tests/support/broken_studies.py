@@ -101,6 +101,9 @@ MEASURED: Mapping[str, Broken] = {
     "axial cord in two": Broken(
         Reason.CORD_MULTIPLE_COMPONENTS, WITHHOLD, AXIAL_CORD, (MSCC, MCC), predictions=b.at_slice(CORD, b.halved)
     ),
+    "axial canal in two": Broken(
+        Reason.CANAL_MULTIPLE_COMPONENTS, WITHHOLD, AXIAL_CANAL, (MSCC, MCC), predictions=b.at_slice(CANAL, b.halved)
+    ),
     "axial image too narrow": Broken(
         Reason.MASK_TOUCHES_BORDER, WITHHOLD, AXIAL_CORD, (MSCC, MCC), files={AXIAL: b.each(b.cut(0, 45, 120, 55))}
     ),

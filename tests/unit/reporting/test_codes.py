@@ -10,6 +10,7 @@ from node.domain.anatomy import LEVELS, VERTEBRAE, Level, Structure
 from node.domain.errors import Reason
 from node.domain.measurement import ReferenceMethod, Unit, Verdict
 from node.reporting import codes
+from node.reporting.reasons_zh import REASONS_ZH
 
 
 def test_private_codes_fit_into_their_attributes_and_are_unique():
@@ -45,11 +46,27 @@ def test_every_domain_word_has_a_code():
     assert codes.UNITS[Unit.MM] == standard.UCUM.Millimeter
 
 
-def test_every_reason_of_the_measurement_stage_has_its_own_code():
-    folder = Path(node.__file__).parent / "measurement"
-    used = {
-        name for path in folder.glob("*.py") for name in re.findall(r"Reason\.([A-Z0-9_]+)", path.read_text(encoding="utf-8"))
-    }
-    assert len(used) > 15
-    assert {name for name in used if Reason[name] not in codes.REASONS} == set()
+#: The stages whose reasons may stand beside a measurement: why a series could not be used, what speaks against a value.
+STAGES = ("selection", "loading", "measurement", "reporting")
+#: Ends a study or a start, so that there is no report to say it in.
+NEVER_REPORTED = {
+    Reason.CONFIG_INVALID,
+    Reason.DISK_FULL,
+    Reason.OUTPUT_FOLDER_IN_USE,
+    Reason.REPORT_FAILED,
+    Reason.REPORT_UNREADABLE,
+    Reason.STORE_FAILED,
+}
+
+
+def test_every_reason_beside_a_measurement_has_a_code_of_its_own_and_chinese_words():
+    sources = [path for stage in STAGES for path in (Path(node.__file__).parent / stage).glob("*.py")]
+    used = {Reason[name] for path in sources for name in re.findall(r"Reason\.([A-Z0-9_]+)", path.read_text(encoding="utf-8"))}
+    assert len(used - NEVER_REPORTED) > 50
+    for reason in used - NEVER_REPORTED:
+        assert codes.reason_code(reason).value != "R_OTHER", reason
+        assert REASONS_ZH[reason], reason
+    assert len(set(codes.REASONS.values())) == len(codes.REASONS)
+    assert len(set(REASONS_ZH.values())) == len(REASONS_ZH)
+    assert set(codes.REASONS) == set(REASONS_ZH)
     assert codes.reason_code(Reason.DISK_FULL).value == "R_OTHER"
