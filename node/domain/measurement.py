@@ -1,7 +1,7 @@
 """A number with its unit, level, evidence and verdict."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -142,6 +142,8 @@ class SagittalMeasurements:
         By structure (cord: MSCC, canal: MCC) and reference method.
     worst_slice
         The most compressed plausible slice beside the decisive one, by structure; its ratio uses ``c3-c7``.
+    findings_by_level
+        Those of the findings that concern a level, also of one that is absent.
     """
 
     slice_index: int
@@ -150,6 +152,7 @@ class SagittalMeasurements:
     ratios: Mapping[tuple[Structure, ReferenceMethod], CompressionRatio]
     worst_slice: Mapping[Structure, CompressionRatio]
     findings: tuple[Finding, ...] = ()
+    findings_by_level: Mapping[Level, tuple[Finding, ...]] = field(default_factory=dict)
 
     def ratio(self, structure: Structure, reference: ReferenceMethod = ReferenceMethod.C3_C7) -> CompressionRatio:
         """Return MSCC (cord) or MCC (canal) for a reference method."""

@@ -118,7 +118,7 @@ def measure_sagittal(volume: Volume, masks: Masks, keypoints: Keypoints, config:
     worst = _worst_beside(series, slices, decisive, ratios)
     by_level = _merge(*(profile.findings_by_level for profile in profiles.values()))
     findings = tuple(dict.fromkeys(f for found in by_level.values() for f in found))
-    return SagittalMeasurements(decisive, keypoints, levels, ratios, worst, findings)
+    return SagittalMeasurements(decisive, keypoints, levels, ratios, worst, findings, by_level)
 
 
 def sagittal_layers(keypoints: Keypoints, plane: ImagePlane, config: MeasurementConfig) -> Layers:

@@ -1,7 +1,7 @@
 """All results of one analysis as files in one folder."""
 
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -88,7 +88,7 @@ class _Objects:
         built = self._segmentations()
         segmentations = [self._save(seg, ReportKind.SEG, folder / f"seg_{role}.dcm") for role, seg in built.items()]
         lines = [*segmentations, self._measurement_report(folder), *self._presentation_states(folder)]
-        objects = (*lines, *self._key_objects(lines, folder), *self._volumes(built, folder))
+        objects = (*lines, *self._key_objects(folder), *self._volumes(built, folder))
         settings, software = self.provenance.settings, self.provenance.software
         page = summary_page(self.analysis, settings, software)
         objects = (*objects, self._summary(page, folder))
@@ -119,9 +119,8 @@ class _Objects:
             if built is not None:
                 yield self._save(built, ReportKind.PR, folder / f"pr_{role}.dcm")
 
-    def _key_objects(self, results: Iterable[ReportObject], folder: Path) -> Iterator[ReportObject]:
-        instances = [result.instance for result in results]
-        built = _built("KO", partial(build_ko, self.analysis, self.sources, instances, self.provenance))
+    def _key_objects(self, folder: Path) -> Iterator[ReportObject]:
+        built = _built("KO", partial(build_ko, self.analysis, self.sources, self.provenance))
         if built is not None:
             yield self._save(built, ReportKind.KO, folder / "ko.dcm")
 

@@ -116,8 +116,7 @@ def _sheet(role: SeriesRole, index: int, groups: Sequence[Group], plane: ImagePl
 
 def _has_line(group: Group) -> bool:
     """Return whether the value has a place to be drawn; what was tried and withheld has none."""
-    is_measured = any(one.name in _SMALLEST for one in group.numbers) if _is_ratio(group) else bool(group.numbers)
-    return is_measured and len(group.place.evidence.points) > 1
+    return any(one.name in _SMALLEST for one in group.numbers) if _is_ratio(group) else bool(group.numbers)
 
 
 def _layer(group: Group) -> Layer:

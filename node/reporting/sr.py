@@ -150,9 +150,7 @@ def _region(place: Place, source: SourceSeries) -> sr.ImageRegion:
         referenced_frame_numbers=None if frame.frame_number is None else [frame.frame_number],
     )
     plane = source.volume.planes[evidence.slice_index]
-    return sr.ImageRegion(
-        "POINT" if len(evidence.points) == 1 else "POLYLINE", graphic_data(evidence, plane.rows, plane.columns), image
-    )
+    return sr.ImageRegion("POLYLINE", graphic_data(evidence, plane.rows, plane.columns), image)
 
 
 def graphic_data(evidence: Evidence, rows: int, columns: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

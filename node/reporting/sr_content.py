@@ -1,13 +1,15 @@
 """What the SR says, as plain values: one entry for each measurement group, sagittal and axial.
 
 Every group is drawn: viewers that list an SR (OHIF) fail on groups without coordinates. A withheld value therefore stands at
-a point: that of the cord where the measurement was tried.
+a mark, a line of two pixels on the cord where the measurement was tried. A point would do, but OHIF takes points for probes of
+its own, which it offers to track and to edit.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 from pydicom.sr.coding import Code
 
 from node.domain.analysis import Analysis
@@ -18,6 +20,7 @@ from node.domain.measurement import (
     AxialMeasurements,
     CompressionRatio,
     Evidence,
+    LevelDiameters,
     Measurement,
     Quantity,
     ReferenceMethod,
@@ -49,7 +52,7 @@ class Number:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a group is drawn: a point, a line or an outline on one slice of the series of a role."""
+    """Where a group is drawn: a line or an outline on one slice of the series of a role."""
 
     role: SeriesRole
     evidence: Evidence
@@ -113,7 +116,7 @@ def _change_groups(analysis: Analysis, groups: Sequence[Group]) -> Iterator[Grou
 
 
 def _anchor(analysis: Analysis) -> Place:
-    """Return the point that withheld values stand at: the narrowest cord, else the middle of the cord, else of the image."""
+    """Return the mark that withheld values stand at: on the narrowest cord, else in the middle of the cord, else of the image."""
     sagittal = analysis.measurements.sagittal
     role = _SAGITTAL if _SAGITTAL in analysis.series_by_role else next(iter(analysis.series_by_role))
     series = analysis.series_by_role[role]
@@ -121,13 +124,17 @@ def _anchor(analysis: Analysis) -> Place:
     at_level = sagittal.ratio(_CORD).at_level if sagittal is not None else None
     if role is _SAGITTAL and at_level is not None and at_level.evidence:
         evidence = at_level.evidence[0]
-        middle = np.mean(evidence.points, axis=0)
-        return Place(role, Evidence(evidence.slice_index, (PixelPoint(*map(float, middle)),)))
+        return _mark(role, evidence.slice_index, np.mean(evidence.points, axis=0))
     marked = np.argwhere(series.masks.binary(_CORD)[index])
     plane = series.volume.planes[index]
     centre = marked.mean(axis=0) if len(marked) else np.array([(plane.rows - 1) / 2, (plane.columns - 1) / 2])
     nearest = marked[np.linalg.norm(marked - centre, axis=1).argmin()] if len(marked) else centre
-    return Place(role, Evidence(index, (PixelPoint(*map(float, nearest)),)))
+    return _mark(role, index, nearest)
+
+
+def _mark(role: SeriesRole, index: int, middle: npt.NDArray[np.floating]) -> Place:
+    row, column = map(float, middle)
+    return Place(role, Evidence(index, (PixelPoint(row, column - 1.0), PixelPoint(row, column + 1.0))))
 
 
 def _ratio_groups(sagittal: SagittalMeasurements, anchor: Place) -> Iterator[Group]:
@@ -174,15 +181,20 @@ def _level_groups(sagittal: SagittalMeasurements, anchor: Place) -> Iterator[Gro
     for structure in Structure:
         for level in LEVELS:
             found = by_level.get(level)
-            measured = _absent(level, structure) if found is None else found.cord_ap if structure is _CORD else found.canal_ap
+            measured = _absent(level, structure, sagittal) if found is None else _diameter(found, structure)
             name = f"{_WORDS[structure]} AP {level}"
             yield _single(name, measured, _place(_SAGITTAL, measured, anchor))
 
 
-def _absent(level: Level, structure: Structure) -> Measurement:
-    text = f"{level} could not be located"
-    finding = Finding(Reason.LEVEL_MISSING, Severity.WITHHOLD, text)
-    return Measurement(Quantity.AP_DIAMETER, structure, Unit.MM, None, Verdict.WITHHOLD, level, (), (finding,))
+def _diameter(found: LevelDiameters, structure: Structure) -> Measurement:
+    return found.cord_ap if structure is _CORD else found.canal_ap
+
+
+def _absent(level: Level, structure: Structure, sagittal: SagittalMeasurements) -> Measurement:
+    """Return the withheld diameter of a level that could not be located, with what was found wrong about its corners."""
+    gone = Finding(Reason.LEVEL_MISSING, Severity.WITHHOLD, f"{level} could not be located")
+    findings = (gone, *sagittal.findings_by_level.get(level, ()))
+    return Measurement(Quantity.AP_DIAMETER, structure, Unit.MM, None, Verdict.WITHHOLD, level, (), findings)
 
 
 def _axial_groups(axial: AxialMeasurements | None, findings: tuple[Finding, ...], anchor: Place) -> Iterator[Group]:

@@ -1,6 +1,7 @@
 import pytest
 
 from node.domain.anatomy import CORNERS, LEVELS, Corner, Level
+from node.domain.errors import Reason
 from node.domain.geometry import PixelPoint
 from node.domain.measurement import Evidence, Verdict
 from node.reporting import codes
@@ -46,16 +47,26 @@ def test_the_axial_values_stand_on_the_outline(analysis):
     assert list(values(groups["Axial cord transverse"])) == ["CORD_TR"]
 
 
-def test_withheld_values_have_reasons_and_a_point_and_no_number(withheld):
+def test_withheld_values_have_reasons_and_a_mark_and_no_number(withheld):
     groups = named(withheld)
     assert not is_complete(groups.values())
     for name in ("MSCC (c3-c7)", "MCC (c3-c7)", "Cord AP C5", "Cord AP C4/C5", "Axial cord"):
         group = groups[name]
         assert (group.verdict, group.numbers) == (Verdict.WITHHOLD, ()), name
         assert group.findings, name
-        assert len(group.place.evidence.points) == 1
+        (row, left), (same_row, right) = group.place.evidence.points
+        assert (row, right - left) == (same_row, 2.0), "a point would become a probe in OHIF"
     assert "C5 corners" not in groups
     assert "C4 corners" in groups
+
+
+def test_a_level_that_was_not_located_says_what_is_wrong_with_its_corners(withheld):
+    sagittal = withheld.measurements.sagittal
+    assert "C5" not in {str(one.level) for one in sagittal.levels}
+    messages = [finding.message for finding in named(withheld)["Canal AP C5"].findings]
+    assert messages[0] == "C5 could not be located"
+    assert "the C5 posterior superior corner was not found" in messages
+    assert {finding.code for finding in named(withheld)["Canal AP C5"].findings} == {Reason.LEVEL_MISSING}
 
 
 def test_a_measured_study_is_complete(analysis):
