@@ -13,6 +13,7 @@ from node.domain.errors import Finding, Reason, Severity
 from node.domain.geometry import POSTERIOR, SUPERIOR, ImagePlane
 from node.domain.prediction import Keypoint
 from node.measurement.borders import Borders
+from node.measurement.sampling import FloatArray
 
 # Vertebral bodies C3 to C7 of adults: height 10 to 18 mm, depth 13 to 21 mm; taken wide, so that only an error falls outside.
 _BODY_HEIGHT_MM = (5.0, 28.0)
@@ -33,6 +34,8 @@ _BEFORE_WALL_WITHHOLD_MM = 3.5
 # an oval of 13 mm width has lost 11 % of its thickness there before anything presses on it.
 _LEAVING_FLAG = 0.85
 _LEAVING_WITHHOLD = 0.65
+# Thicknesses are compared as means over this far along the wall: about a disc, so that the end of a vertebra counts by itself.
+_STRETCH_MM = 5.0
 
 
 def sound_keypoints(
@@ -152,27 +155,30 @@ def leaving_findings(
 
     ``slices`` is the slice on which each layer was measured; further aside a thick cord is an island of the mask.
     """
+    widths_mm = np.stack([measured.widths_mm, *(one.widths_mm for one in cord_by_slice)])
+    here_mm, *by_slice_mm = _running_mean(widths_mm, measured.layers.positions_mm)
     found: dict[Level, tuple[Finding, ...]] = {}
     for level in LEVELS:
         layers = measured.layers.of(level)
         if layers.size == 0:
             continue
-        beside = cord_by_slice[max(0, slices[layers].min() - 1) : slices[layers].max() + 2]
-        means_mm = np.array([_mean_width_mm(one, level) for one in beside])
-        here_mm, thickest_mm = _mean_width_mm(measured, level), np.nanmax(means_mm, initial=0.0)
-        if not np.isfinite(here_mm) or here_mm >= _LEAVING_FLAG * thickest_mm:
+        beside_mm = np.stack(by_slice_mm[max(0, slices[layers].min() - 1) : slices[layers].max() + 2])
+        thickest_mm = np.nan_to_num(beside_mm[:, layers]).max(axis=0)
+        shares = here_mm[layers] / np.maximum(thickest_mm, 1e-9)
+        share = float(np.nanmin(shares, initial=1.0))
+        if share >= _LEAVING_FLAG:
             continue
-        severity = Severity.WITHHOLD if here_mm < _LEAVING_WITHHOLD * thickest_mm else Severity.FLAG
-        share = f"{100 * here_mm / thickest_mm:.0f} % as thick as on another slice"
-        text = f"the cord seems to run out of the slice at {level}: here it is {share}"
+        severity = Severity.WITHHOLD if share < _LEAVING_WITHHOLD else Severity.FLAG
+        text = f"the cord seems to run out of the slice at {level}: here it is {100 * share:.0f} % as thick as on another slice"
         found[level] = (Finding(Reason.CORD_LEAVES_SLICE, severity, text),)
     return found
 
 
-def _mean_width_mm(cord: Borders, level: Level) -> float:
-    """Return the mean width over a level; NaN where the cord is absent from a part of it."""
-    widths_mm = cord.widths_mm[cord.layers.of(level)]
-    return float(widths_mm.mean()) if widths_mm.size else np.nan
+def _running_mean(widths_mm: FloatArray, positions_mm: FloatArray) -> FloatArray:
+    """Return widths, shape (slices, layers), averaged along the wall; NaN where the cord is absent from a part of the stretch."""
+    near = (np.abs(positions_mm[:, None] - positions_mm[None, :]) <= _STRETCH_MM / 2).astype(np.float64)
+    absent = np.isnan(widths_mm).astype(np.float64) @ near > 0
+    return np.asarray(np.where(absent, np.nan, np.nan_to_num(widths_mm) @ near / near.sum(axis=0)))
 
 
 def outside_findings(worst_mm: float, where: str) -> tuple[Finding, ...]:

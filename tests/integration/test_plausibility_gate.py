@@ -172,7 +172,9 @@ def test_a_broken_rule_is_found_where_it_is_broken_and_nowhere_else(name, studie
         assert broken.severity in said, group
         measured = named(analysis).get(group, ())
         assert not measured or VERDICTS[broken.severity] in {one.verdict for one in measured}
-    assert values(analysis, broken.kept) == values(sound, broken.kept)
+    # to the last bits: with a vertebra left out, the linear algebra library may add up the other levels in another order
+    sound_values = {group: pytest.approx(kept, rel=1e-12) for group, kept in values(sound, broken.kept).items()}
+    assert values(analysis, broken.kept) == sound_values
     assert all(value is not None for kept in values(analysis, broken.kept).values() for value in kept)
 
 

@@ -473,12 +473,12 @@ def test_a_slice_beside_that_shows_much_less_cord_over_a_level_is_the_worst_with
     assert Reason.CORD_LEAVES_SLICE in codes(worst)
 
 
-def with_a_thinner_cord(share, offsets_mm):
-    """Return a volume, masks and corners: the slice at 0 mm shows only a share of the cord towards C7, the others all of it."""
+def with_a_thinner_cord(share, offsets_mm, sigma_mm=10.0):
+    """Return a volume, masks and corners: the slice at 0 mm shows only a share of the cord at the end of C7, the others all."""
     planes = [stored_plane(MIDDLE + np.array([x, 0, 0]), (0, 1, 0), (0, 0, -1), (0.8, 0.8), (160, 110)) for x in offsets_mm]
     volume = volume_of(planes)
     whole = masks_of(volume, SPINE.in_cord, SPINE.in_canal).probabilities
-    thinner = replace(SPINE, bulge_at_mm=SPINE.length_mm, bulge_sigma_mm=10, bulge_mm=SPINE.cord_mm * (1 - share))
+    thinner = replace(SPINE, bulge_at_mm=SPINE.length_mm, bulge_sigma_mm=sigma_mm, bulge_mm=SPINE.cord_mm * (1 - share))
     at = offsets_mm.index(0.0)
     cord = whole[CORD].copy()
     cord[at] = masks_of(volume, thinner.in_cord, SPINE.in_canal).probabilities[CORD][at]
@@ -502,3 +502,10 @@ def test_a_cord_that_is_much_thicker_on_both_sides_is_not_taken_for_a_compressed
     ratio = measure(keypoints, masks, volume).sagittal.ratio(CORD).ratio
     assert ratio.verdict is verdict
     assert Reason.CORD_LEAVES_SLICE in codes(ratio)
+
+
+@pytest.mark.parametrize("sigma_mm", [3.0, 5.0])
+def test_a_cord_that_runs_out_in_the_last_millimetres_of_c7_gives_no_compression(sigma_mm):
+    """Over the whole vertebra it is still most of what is shown beside: the last stretch alone gives it away."""
+    volume, masks, keypoints = with_a_thinner_cord(0.3, [-3.0, 0.0, 3.0], sigma_mm)
+    assert withheld(measure(keypoints, masks, volume).sagittal.ratio(CORD).ratio, Reason.CORD_LEAVES_SLICE)
