@@ -131,7 +131,7 @@ def _order_findings(upper: Vertebra, lower: Vertebra, sound: Mapping[Landmark, K
 
 
 def cord_level_findings(cord: Borders, canal: Borders) -> dict[Level, tuple[Finding, ...]]:
-    """Return by level what speaks against the cord: outside the canal, in pieces, or uncertain."""
+    """Return by level what speaks against the cord: outside the canal, without one, in pieces, or uncertain."""
     outside_mm = np.fmax(canal.anterior_mm - cord.anterior_mm, cord.posterior_mm - canal.posterior_mm)
     found: dict[Level, tuple[Finding, ...]] = {}
     for level in LEVELS:
@@ -142,6 +142,7 @@ def cord_level_findings(cord: Borders, canal: Borders) -> dict[Level, tuple[Find
             *outside_findings(float(np.nanmax(outside_mm[layers], initial=0.0)), f"at {level}"),
             *_pieces(level, cord.runs[layers]),
             *_uncertain(level, cord.certainty[layers]),
+            *_bare(level, cord.widths_mm[layers], canal.widths_mm[layers]),
         ]
         if wrong:
             found[level] = tuple(wrong)
@@ -193,6 +194,13 @@ def _pieces(level: Level, runs: npt.NDArray[np.int64]) -> list[Finding]:
     if (runs > 1).mean() < 0.2:
         return []
     return [Finding(Reason.CORD_MULTIPLE_COMPONENTS, Severity.FLAG, f"the cord mask is in more than one piece at {level}")]
+
+
+def _bare(level: Level, cord_mm: FloatArray, canal_mm: FloatArray) -> list[Finding]:
+    """Return a finding where a cord is drawn and no canal around it: every cord lies in one, so one of the masks is wrong."""
+    if not (np.isfinite(cord_mm) & np.isnan(canal_mm)).any():
+        return []
+    return [Finding(Reason.CANAL_NOT_FOUND, Severity.FLAG, f"no spinal canal was found around the cord at {level}")]
 
 
 def _uncertain(level: Level, certainty: npt.NDArray[np.float64]) -> list[Finding]:

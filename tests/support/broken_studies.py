@@ -92,6 +92,13 @@ MEASURED: Mapping[str, Broken] = {
         ("Cord AP C3", "Canal AP C4/C5"),
         predictions=b.on_rows(CORD, Level.C7, b.shifted(0, 8)),
     ),
+    "no sagittal canal": Broken(
+        Reason.CANAL_NOT_FOUND,
+        FLAG,
+        (MSCC, "Cord AP C3", "Cord AP C7"),
+        (MSCC, "Cord AP C3", *AXIAL_CANAL),
+        predictions=b.capped(SAGITTAL, CANAL, 0.3),
+    ),
     "cord leaves the slice": Broken(
         Reason.CORD_LEAVES_SLICE, WITHHOLD, (MSCC, MCC, "Cord AP C7"), ("Cord AP C3", "Canal AP C4/C5"), predictions=b.thinned
     ),

@@ -509,3 +509,16 @@ def test_a_cord_that_runs_out_in_the_last_millimetres_of_c7_gives_no_compression
     """Over the whole vertebra it is still most of what is shown beside: the last stretch alone gives it away."""
     volume, masks, keypoints = with_a_thinner_cord(0.3, [-3.0, 0.0, 3.0], sigma_mm)
     assert withheld(measure(keypoints, masks, volume).sagittal.ratio(CORD).ratio, Reason.CORD_LEAVES_SLICE)
+
+
+def test_a_cord_without_a_canal_around_it_is_flagged():
+    ratio = measure(masks=edited(CANAL, lambda maps: maps.fill(0))).sagittal.ratio(CORD).ratio
+    assert ratio.value is not None
+    assert (ratio.verdict, Reason.CANAL_NOT_FOUND in codes(ratio)) == (Verdict.FLAG, True)
+
+
+def test_a_canal_that_is_interrupted_flags_the_cord_at_that_level_alone():
+    rows = slice(row_of(SPINE.length_mm / 2) - 2, row_of(SPINE.length_mm / 2) + 3)
+    sagittal = measure(masks=edited(CANAL, lambda maps: maps[:, rows].fill(0))).sagittal
+    flagged = {one.level for one in sagittal.levels if Reason.CANAL_NOT_FOUND in codes(one.cord_ap)}
+    assert flagged == {Level.C5}
