@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -15,8 +16,10 @@ from node.domain.errors import Finding, Reason, Severity, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, AnalysisOutcome, DeliveryOutcome
 from node.domain.report import ReportObject
+from node.jobs import open_jobs
 from node.pipeline import Pipeline, open_pipeline
 from node.reporting import measurement_report, read_prior, read_report
+from node.retention import Retention
 from node.store import CommitmentRequest, Commitments, PatientStudy, Store, commitment_answer, identify_patient, open_store
 from node.workflows import Collaborators, work_until_stopped
 
@@ -44,13 +47,17 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
         If a model is missing or damaged.
     """
     store = open_store(config.store)
-    collaborators = Collaborators(
-        analyser=StoredStudyAnalyser(open_pipeline(config), store),
-        deliverer=ReportDeliverer(config.reception.ae_title, store.commitments),
-        study_digest=store.study_digest,
-        destinations=config.destinations,
-    )
-    work_until_stopped(config, slot, collaborators, stop, on_ready)
+    with closing(open_jobs(config.database)) as jobs:
+        retention = Retention(config.retention, store, jobs)
+        collaborators = Collaborators(
+            analyser=StoredStudyAnalyser(open_pipeline(config), store),
+            deliverer=ReportDeliverer(config.reception.ae_title, store.commitments),
+            study_digest=store.study_digest,
+            destinations=config.destinations,
+            sweep=lambda: str(retention.sweep()),
+            sweep_interval_minutes=config.retention.interval_minutes,
+        )
+        work_until_stopped(config, slot, collaborators, stop, on_ready)
 
 
 class StoredStudyAnalyser:

@@ -15,10 +15,11 @@ import socket
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, TypeVar
 
-from dbos import DBOS, StepOptions
+from dbos import DBOS, ScheduleInput, StepOptions
 from pydantic import TypeAdapter
 
 from node.config import Config, DestinationConfig, JobsConfig, RetryConfig
@@ -73,12 +74,16 @@ class Collaborators:
     ----------
     study_digest
         Returns a digest of what is stored of a study now.
+    sweep
+        Deletes what need not be kept, and says in a phrase what that was.
     """
 
     analyser: Analyser
     deliverer: Deliverer
     study_digest: Callable[[StudyInstanceUID], str]
     destinations: tuple[DestinationConfig, ...]
+    sweep: Callable[[], str] = str
+    sweep_interval_minutes: int = 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +138,8 @@ def engine_settings(config: Config, slot: int) -> EngineSettings:
     )
 
 
-def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsConfig) -> None:
-    """Declare the workflows to the engine, under the names that the job database knows."""
+def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsConfig) -> list[ScheduleInput]:
+    """Declare the workflows to the engine, under the names that the job database knows; return those that run by the clock."""
     analyses = AnalysisWorkflow(collaborators, ledger, jobs)
     deliveries = DeliveryWorkflow(collaborators, ledger)
 
@@ -147,6 +152,14 @@ def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsC
     def deliver(analysis_id: str, destination: str, attempt: int, first_attempt: int) -> str:
         with job_context(analysis=analysis_id, destination=destination, attempt=str(attempt)):
             return deliveries.run(AnalysisId(analysis_id), destination, attempt, first_attempt)
+
+    @DBOS.workflow(name="retention")
+    def retention(_scheduled_at: datetime, _context: object) -> None:
+        _step("sweep", collaborators.sweep)
+
+    # with a field for seconds; the whole of a shared job database fires once
+    cron = f"0 */{collaborators.sweep_interval_minutes} * * * *"
+    return [ScheduleInput(schedule_name="retention", workflow_fn=retention, schedule=cron)]
 
 
 class AnalysisWorkflow:
@@ -252,7 +265,15 @@ class DeliveryWorkflow:
             message = f"{name} is no longer among the destinations of the configuration"
             return _json(_DELIVERY_ENDING, DeliveryEnding(DeliveryState.DEAD, 0, Reason.DESTINATION_UNKNOWN, message))
         result = _guarded(lambda: self._deliverer.deliver(destination, folder))
-        return _json(_DELIVERY_ENDING, delivery_ending(result, attempt - first_attempt + 1, destination.retry))
+        ending = delivery_ending(result, attempt - first_attempt + 1, destination.retry)
+        return _json(_DELIVERY_ENDING, replace(ending, evidence=_evidence(result, destination)))
+
+
+def _evidence(result: DeliveryOutcome | NodeError, destination: DestinationConfig) -> str:
+    """Return what went where, for the audit trail; empty if nothing did."""
+    if isinstance(result, NodeError) or not result.stored:
+        return ""
+    return f"{', '.join(result.stored)} to {destination.ae_title} at {destination.host}:{destination.port}"
 
 
 def delivery_ending(result: DeliveryOutcome | NodeError, failures: int, retry: RetryConfig) -> DeliveryEnding:

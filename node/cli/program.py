@@ -25,6 +25,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "analyze": ("node.cli.analyze", "Analyse DICOM files or folders without network or queue."),
         "doctor": ("node.cli.doctor", "Check configuration, disk, ports, models and destinations."),
         "studies": ("node.cli.studies", "List, show, retry, cancel and purge studies."),
+        "audit": ("node.cli.audit", "Print who sent, returned, retried, cancelled and deleted what."),
         "echo": ("node.cli.network", "Send a C-ECHO to a destination and show what it accepts."),
         "send": ("node.cli.network", "Send DICOM files or folders to a destination."),
         "models": ("node.cli.models", "List and verify the installed models."),

@@ -7,11 +7,13 @@ import click
 
 from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
 from node.config import load_config
+from node.domain.identity import StudyInstanceUID
 from node.jobs import open_jobs
 from node.log import configure_logging
 from node.receiver import run_receiver
 from node.service import serve as run_service
 from node.service import stop_when_told
+from node.store import open_store
 
 supervised_option = click.option("--supervised", is_flag=True, hidden=True, help="End when standard input ends.")
 
@@ -32,8 +34,12 @@ def receive(config_path: Path | None, supervised: bool) -> None:
     config = load_config(config_path_or_default(config_path))
     configure_logging(config.log.level)
     stop = stop_when_told(config.jobs.shutdown_grace_s if supervised else None)
-    jobs = open_jobs(config.database)
+    jobs, store = open_jobs(config.database), open_store(config.store)
+
+    def announce(study_instance_uid: StudyInstanceUID) -> None:
+        jobs.study_ready(study_instance_uid, store.senders(study_instance_uid))
+
     try:
-        run_receiver(config, jobs.study_ready, stop=stop, on_ready=lambda port: click.echo(f"receiver ready on port {port}"))
+        run_receiver(config, announce, stop=stop, on_ready=lambda port: click.echo(f"receiver ready on port {port}"))
     finally:
         jobs.close()

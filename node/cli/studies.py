@@ -1,6 +1,8 @@
 """``cspine-node studies``: what became of the studies, and what to do about it, whether the node runs or not."""
 
+import getpass
 import json
+import socket
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +22,7 @@ from node.domain.identity import StudyInstanceUID, parse_uid
 from node.domain.job import FINAL_DELIVERY_STATES, FINAL_JOB_STATES, JobState
 from node.domain.worklist import AnalysisEntry, StudyEntry, StudyHistory
 from node.jobs import JobClient, open_jobs
+from node.retention import Retention
 from node.store import Store, open_store
 
 _STYLES = {
@@ -89,7 +92,7 @@ def show(uid: StudyInstanceUID, as_json: bool, config_path: Path | None) -> None
 def retry(uid: StudyInstanceUID, config_path: Path | None) -> None:
     """Analyse the study UID again if that failed, or deliver again what was not delivered."""
     with _jobs(config_path) as jobs:
-        click.echo(f"{uid}: {jobs.retry(uid)}")
+        click.echo(f"{uid}: {jobs.retry(uid, _actor())}")
 
 
 @studies.command()
@@ -98,21 +101,32 @@ def retry(uid: StudyInstanceUID, config_path: Path | None) -> None:
 def cancel(uid: StudyInstanceUID, config_path: Path | None) -> None:
     """Cancel what has not ended of the study UID; a result that is being made is dropped."""
     with _jobs(config_path) as jobs:
-        count = jobs.cancel(uid)
+        count = jobs.cancel(uid, _actor())
     click.echo(f"{uid}: {count} cancelled" if count else f"{uid}: nothing to cancel, it has ended")
+
+
+@studies.command()
+@config_option
+def sweep(config_path: Path | None) -> None:
+    """Delete now what `retention` of the configuration says; workers do it every few minutes on their own."""
+    config = load_config(config_path_or_default(config_path))
+    with _jobs(config_path) as jobs:
+        click.echo(str(Retention(config.retention, open_store(config.store), jobs).sweep()))
 
 
 @studies.command()
 @click.argument("uid", required=False, callback=lambda _context, _parameter, text: _study_uid(text))
 @click.option("--older-than", "days", type=click.FloatRange(min=0), help="All ended studies unchanged for this many days.")
+@click.option("--state", type=click.Choice([state.value for state in JobState]), help="Of the old ones only those in this state.")
 @config_option
-def purge(uid: StudyInstanceUID | None, days: float | None, config_path: Path | None) -> None:
+def purge(uid: StudyInstanceUID | None, days: float | None, state: str | None, config_path: Path | None) -> None:
     """Delete images, results and records of the study UID, or of all old ones; the events of each remain."""
-    if (uid is None) == (days is None):
-        raise click.UsageError("name either a study UID or --older-than DAYS")
+    if (uid is None) == (days is None) or (uid is not None and state is not None):
+        raise click.UsageError("name either a study UID or --older-than DAYS, with or without --state")
     store = open_store(load_config(config_path_or_default(config_path)).store)
     with _jobs(config_path) as jobs:
-        chosen = [uid] if uid is not None else _ended_before(jobs, datetime.now(UTC) - timedelta(days=days or 0.0))
+        moment = datetime.now(UTC) - timedelta(days=days or 0.0)
+        chosen = [uid] if uid is not None else _ended_before(jobs, moment, JobState(state) if state else None)
         failed = [problem for problem in (_purge_one(one, jobs, store) for one in chosen) if problem]
     click.echo(f"{len(chosen) - len(failed)} purged")
     for problem in failed:
@@ -121,19 +135,24 @@ def purge(uid: StudyInstanceUID | None, days: float | None, config_path: Path | 
         sys.exit(EXIT_ERROR)
 
 
+def _actor() -> str:
+    """Return who calls, for the audit trail."""
+    return f"{getpass.getuser()} on {socket.gethostname()}"
+
+
 def _purge_one(uid: StudyInstanceUID, jobs: JobClient, store: Store) -> NodeError | None:
     """Delete the files first: what is interrupted here can be found and purged again."""
     is_stored = uid in store.study_uids()
     try:
         store.delete_study(uid)
-        jobs.purge(uid)
+        jobs.purge(uid, _actor())
     except NodeError as error:
         return None if is_stored and error.reason is Reason.STUDY_UNKNOWN else error
     return None
 
 
-def _ended_before(jobs: JobClient, moment: datetime) -> list[StudyInstanceUID]:
-    return [entry.study_instance_uid for entry in jobs.studies() if entry.updated_at < moment and _has_ended(entry)]
+def _ended_before(jobs: JobClient, moment: datetime, state: JobState | None) -> list[StudyInstanceUID]:
+    return [entry.study_instance_uid for entry in jobs.studies(state) if entry.updated_at < moment and _has_ended(entry)]
 
 
 def _has_ended(entry: StudyEntry) -> bool:

@@ -8,6 +8,7 @@ from node.config.node_config import Config, JobsConfig, LogConfig
 from node.config.reception import CompletionConfig, ReceptionConfig
 from node.config.render import config_schema, render_config
 from node.config.reporting import ReportingConfig
+from node.config.retention import RetentionConfig
 from node.config.secret import masked
 from node.config.selection import SelectionConfig
 from node.config.tls import TLS_1_2_CIPHERS, DestinationTlsConfig, ReceptionTlsConfig
@@ -25,6 +26,7 @@ __all__ = [
     "ReceptionConfig",
     "ReceptionTlsConfig",
     "ReportingConfig",
+    "RetentionConfig",
     "RetryConfig",
     "SelectionConfig",
     "config_schema",

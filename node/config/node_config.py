@@ -10,6 +10,7 @@ from node.config.inference import InferenceConfig
 from node.config.measurement import MeasurementConfig
 from node.config.reception import ReceptionConfig
 from node.config.reporting import ReportingConfig
+from node.config.retention import RetentionConfig
 from node.config.section import Section
 from node.config.selection import SelectionConfig
 
@@ -72,6 +73,7 @@ class Config(Section):
     reporting: ReportingConfig = Field(ReportingConfig(), description="How result objects are labelled.")
     destinations: tuple[DestinationConfig, ...] = Field((), description="Where results go; one is independent of the others.")
     jobs: JobsConfig = Field(JobsConfig(), description="How work is queued.")
+    retention: RetentionConfig = Field(RetentionConfig(), description="What is deleted on its own, and when.")
     log: LogConfig = Field(LogConfig(), description="What is logged.")
 
     @model_validator(mode="after")

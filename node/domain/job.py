@@ -127,13 +127,17 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class DeliveryEnding:
-    """How an attempt at a delivery ended; ``retry_in_s`` is set if another follows."""
+    """How an attempt at a delivery ended; ``retry_in_s`` is set if another follows.
+
+    ``evidence`` says for the audit trail what went where: SOP Instance UIDs, AE title, host and port.
+    """
 
     state: DeliveryState
     stored_count: int = 0
     reason: Reason | None = None
     message: str = ""
     retry_in_s: float | None = None
+    evidence: str = ""
 
 
 def ending_of(error: NodeError) -> Ending:

@@ -53,6 +53,14 @@ class EventEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One line of the audit trail with the study that it is of."""
+
+    study_instance_uid: StudyInstanceUID
+    event: EventEntry
+
+
+@dataclass(frozen=True, slots=True)
 class StudyEntry:
     """A study as one line: its state and its current analysis, None before the first began."""
 

@@ -1,7 +1,7 @@
 """The job database as the receiver, the commands and the pages use it: announce, list, retry, cancel, purge."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -11,13 +11,16 @@ from sqlalchemy.orm import Session
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import JobState
-from node.domain.worklist import StudyEntry, StudyHistory
+from node.domain.worklist import AuditEntry, StudyEntry, StudyHistory
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
 from node.jobs.tasks import APPLICATION_NAME, Task
-from node.jobs.worklist import list_studies, read_history
+from node.jobs.worklist import list_studies, read_audit, read_history
 
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
+_FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
+# Rows that are deleted at once; the rest waits for the next time.
+_ROWS = 10_000
 
 
 class JobClient:
@@ -39,10 +42,10 @@ class JobClient:
             self._connected.destroy()
         self._ledger.close()
 
-    def study_ready(self, study_instance_uid: StudyInstanceUID) -> None:
-        """Announce that a study is completely received; the same content is not analysed a second time."""
+    def study_ready(self, study_instance_uid: StudyInstanceUID, senders: Sequence[str] = ()) -> None:
+        """Announce that a study is completely received, and from whom; the same content is not analysed a second time."""
         with self._queue() as (client, session):
-            arrival = self._ledger.announce(session, study_instance_uid)
+            arrival = self._ledger.announce(session, study_instance_uid, senders)
             self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
 
     def studies(self, state: JobState | None = None) -> tuple[StudyEntry, ...]:
@@ -55,8 +58,13 @@ class JobClient:
         with self._queue() as (_, session):
             return self._known(session, study_instance_uid)
 
-    def retry(self, study_instance_uid: StudyInstanceUID) -> str:
+    def retry(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> str:
         """Analyse a study again that failed, was cancelled or waits, or deliver what was not delivered.
+
+        Parameters
+        ----------
+        actor
+            Who asks for it, for the audit trail; also of the other methods that change something.
 
         Returns
         -------
@@ -71,34 +79,68 @@ class JobClient:
         with self._queue() as (client, session):
             state = self._known(session, study_instance_uid).study.state
             if state in (JobState.FAILED, JobState.CANCELLED, JobState.WAITING):
+                self._ledger.note_retry(session, study_instance_uid, actor)
                 arrival = self._ledger.announce(session, study_instance_uid)
                 self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
                 return "analysis queued"
-            reopened = self._ledger.reopen_deliveries(session, study_instance_uid)
+            reopened = self._ledger.reopen_deliveries(session, study_instance_uid, actor)
             for analysis_id, destination, attempt in reopened:
                 self._enqueue(client, session, Task.delivery(analysis_id, destination, attempt, first_attempt=attempt))
             if not reopened:
                 raise PermanentError(Reason.NOTHING_TO_RETRY, f"study {study_instance_uid} is {state}: nothing to retry")
             return "delivery queued to " + ", ".join(destination for _, destination, _ in reopened)
 
-    def cancel(self, study_instance_uid: StudyInstanceUID) -> int:
+    def cancel(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> int:
         """Cancel what has not ended of a study; return how many analyses and deliveries that were.
 
         A running step is not interrupted, but its result is dropped.
         """
         with self._queue() as (_, session):
             history = self._known(session, study_instance_uid)
-            cancelled = self._ledger.cancel(session, study_instance_uid)
+            cancelled = self._ledger.cancel(session, study_instance_uid, actor)
         self._cancel_workflows(history)
         return cancelled
 
-    def purge(self, study_instance_uid: StudyInstanceUID) -> None:
+    def purge(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> None:
         """Forget a study except for its events; raise PermanentError ``study_unknown``."""
         with self._queue() as (_, session):
             history = self._known(session, study_instance_uid)
-            self._ledger.cancel(session, study_instance_uid)
-            self._ledger.remove(session, study_instance_uid)
+            self._ledger.cancel(session, study_instance_uid, actor)
+            self._ledger.remove(session, study_instance_uid, actor)
         self._cancel_workflows(history)
+        self._delete_workflows(history)
+
+    def purge_ended(self, study_instance_uid: StudyInstanceUID, actor: str) -> bool:
+        """Forget a study except for its events if nothing more happens to it, and return whether that was so."""
+        with self._queue() as (_, session):
+            if not self._ledger.has_ended(session, study_instance_uid):
+                return False
+            history = read_history(session, study_instance_uid)
+            self._ledger.remove(session, study_instance_uid, actor)
+        if history is not None:
+            self._delete_workflows(history)
+        return True
+
+    def delete_events(self, before: datetime) -> int:
+        """Delete what the audit trail holds from before a moment, and return how many lines that were."""
+        self._client()
+        return self._ledger.delete_events(before)
+
+    def delete_finished(self, before: datetime) -> int:
+        """Delete the engine's rows of finished jobs that were queued before a moment, and return how many."""
+        with translated_errors(self._url):
+            found = self._client().list_workflows(
+                status=_FINISHED, end_time=before.isoformat(), limit=_ROWS, load_input=False, load_output=False
+            )
+            self._client().delete_workflows([workflow.workflow_id for workflow in found])
+        return len(found)
+
+    def audit(self, study_instance_uid: StudyInstanceUID | None = None, since: datetime | None = None) -> tuple[AuditEntry, ...]:
+        """Return the audit trail, oldest first, of one study or of all; also of studies that were purged."""
+        with self._queue() as (_, session):
+            return read_audit(session, study_instance_uid, since)
+
+    def _delete_workflows(self, history: StudyHistory) -> None:
         with translated_errors(self._url):
             self._client().delete_workflows(self._workflow_ids(history))
 

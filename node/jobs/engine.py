@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer
+from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, ScheduleInput
 from sqlalchemy.engine import URL
 
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
@@ -48,7 +48,7 @@ class EngineSettings:
 
 @contextmanager
 def running_engine(
-    settings: EngineSettings, register: Callable[[Ledger], None], clock: Clock = lambda: datetime.now(UTC)
+    settings: EngineSettings, register: Callable[[Ledger], list[ScheduleInput]], clock: Clock = lambda: datetime.now(UTC)
 ) -> Iterator[None]:
     """Take work from the job database for the time of the block; work that was interrupted is taken up first.
 
@@ -58,7 +58,7 @@ def running_engine(
     Parameters
     ----------
     register
-        Declares the workflows to the engine, given the ledger.
+        Declares the workflows to the engine, given the ledger, and returns those that run by the clock.
 
     Raises
     ------
@@ -74,10 +74,11 @@ def running_engine(
         _quieten_engine_log()
         DBOS(config=_engine_config(url, settings))
         try:
-            register(ledger)
+            schedules = register(ledger)
             with translated_errors(url):
                 DBOS.launch()
                 _register_queues(settings.polling_s)
+                DBOS.apply_schedules(schedules)
                 _adopt_orphans(settings)
             yield
         finally:

@@ -20,6 +20,7 @@ from node.domain.identity import StudyInstanceUID
 from node.domain.job import (
     DELIVERY_PREDECESSORS,
     FINAL_DELIVERY_STATES,
+    FINAL_JOB_STATES,
     JOB_PREDECESSORS,
     AnalysisId,
     AnalysisOutcome,
@@ -56,6 +57,10 @@ class Claim:
 RowType = TypeVar("RowType", bound=Row)
 
 
+def _by(actor: str) -> str:
+    return f"by {actor}" if actor else ""
+
+
 def _locked(session: Session, table: type[RowType], key: str) -> RowType | None:
     """Return a row that no other transaction changes until this one ends."""
     return session.get(table, key, with_for_update=True)
@@ -85,8 +90,8 @@ class Ledger:
         """Give the connections back."""
         self._engine.dispose()
 
-    def announce(self, session: Session, study_instance_uid: StudyInstanceUID) -> int:
-        """Note that a study is ready, and return how often it was by now."""
+    def announce(self, session: Session, study_instance_uid: StudyInstanceUID, senders: Iterable[str] = ()) -> int:
+        """Note that a study is ready and who sent it, and return how often it was ready by now."""
         now = self._clock()
         study = _locked(session, StudyRow, study_instance_uid)
         if study is None:
@@ -94,6 +99,8 @@ class Ledger:
             session.add(study)
         study.arrivals += 1
         study.updated_at = now
+        for sender in senders:
+            self._note(session, study_instance_uid, "study received", f"from {sender}")
         self._note(session, study_instance_uid, "study ready", f"announcement {study.arrivals}")
         return study.arrivals
 
@@ -181,7 +188,7 @@ class Ledger:
             analysis.reason, analysis.message = ending.reason, ending.message
             analysis.findings = [asdict(finding) for finding in ending.findings]
             analysis.finished_at = self._clock()
-            self._note(session, analysis.study_instance_uid, f"analysis {ending.state}", analysis_id, ending)
+            self._note_ending(session, analysis.study_instance_uid, f"analysis {ending.state}", analysis_id, ending)
             self._touch(session, analysis.study_instance_uid)
 
     def record_analysis(self, analysis_id: AnalysisId, outcome: AnalysisOutcome, destinations: Iterable[str]) -> bool:
@@ -201,7 +208,8 @@ class Ledger:
             for destination in destinations:
                 if session.get(DeliveryRow, (analysis_id, destination)) is None:
                     session.add(self._new_delivery(analysis_id, destination))
-            self._note(session, analysis.study_instance_uid, f"analysis {outcome.status}", analysis_id)
+            weights = ", ".join(f"{one.name} {one.version} sha256 {one.sha256}" for one in outcome.models)
+            self._note(session, analysis.study_instance_uid, f"analysis {outcome.status}", analysis_id, message=weights)
             self._touch(session, analysis.study_instance_uid)
             return True
 
@@ -248,11 +256,11 @@ class Ledger:
             states = set(session.scalars(select(DeliveryRow.state).where(DeliveryRow.analysis_id == analysis_id)))
             if states == {DeliveryState.DELIVERED} and analysis.state == JobState.ANALYSED:
                 analysis.state = JobState.DELIVERED
-            self._note(session, analysis.study_instance_uid, f"delivery {ending.state}", destination, ending)
+            self._note_ending(session, analysis.study_instance_uid, f"delivery {ending.state}", destination, ending)
             self._touch(session, analysis.study_instance_uid)
 
     def reopen_deliveries(
-        self, session: Session, study_instance_uid: StudyInstanceUID
+        self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = ""
     ) -> tuple[tuple[AnalysisId, str, int], ...]:
         """Put the ended or waiting deliveries of the current analysis back; return identity and next attempt of each."""
         study = _locked(session, StudyRow, study_instance_uid)
@@ -267,11 +275,15 @@ class Ledger:
             delivery.state = DeliveryState.QUEUED
             delivery.next_attempt_at = None
             delivery.updated_at = self._clock()
-            self._note(session, study_instance_uid, "delivery retried", delivery.destination)
+            self._note(session, study_instance_uid, "delivery retried", delivery.destination, message=_by(actor))
             reopened.append((AnalysisId(delivery.analysis_id), delivery.destination, delivery.attempt))
         return tuple(reopened)
 
-    def cancel(self, session: Session, study_instance_uid: StudyInstanceUID) -> int:
+    def note_retry(self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "") -> None:
+        """Note who had a study analysed again."""
+        self._note(session, study_instance_uid, "analysis retried", "", message=_by(actor))
+
+    def cancel(self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "") -> int:
         """Cancel what has not ended of a study; return how many analyses and deliveries that were."""
         cancelled = 0
         study = _locked(session, StudyRow, study_instance_uid)
@@ -290,35 +302,56 @@ class Ledger:
                 delivery.next_attempt_at = None
                 cancelled += 1
         if cancelled:
-            self._note(session, study_instance_uid, "study cancelled", "")
+            self._note(session, study_instance_uid, "study cancelled", "", message=_by(actor))
             self._touch(session, study_instance_uid)
         return cancelled
 
-    def remove(self, session: Session, study_instance_uid: StudyInstanceUID) -> None:
+    def has_ended(self, session: Session, study_instance_uid: StudyInstanceUID) -> bool:
+        """Return whether nothing more happens to a study on its own; one that is unknown has ended."""
+        study = _locked(session, StudyRow, study_instance_uid)
+        if study is None:
+            return True
+        of_study = AnalysisRow.study_instance_uid == study_instance_uid
+        ended = FINAL_JOB_STATES | {JobState.ANALYSED}
+        at_work = select(func.count()).where(of_study, AnalysisRow.state.not_in(ended))
+        owed = (
+            select(func.count())
+            .select_from(DeliveryRow)
+            .join(AnalysisRow, AnalysisRow.analysis_id == DeliveryRow.analysis_id)
+            .where(of_study, DeliveryRow.state.not_in(FINAL_DELIVERY_STATES))
+        )
+        is_unclaimed = study.claimed < study.arrivals
+        return not (is_unclaimed or session.scalar(at_work) or session.scalar(owed))
+
+    def delete_events(self, before: datetime) -> int:
+        """Delete the events before a moment, and return how many."""
+        with self.transaction() as session:
+            old = session.scalars(select(EventRow.event_id).where(EventRow.at < before)).all()
+            session.execute(delete(EventRow).where(EventRow.at < before))
+            return len(old)
+
+    def remove(self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "") -> None:
         """Remove the rows of a study; its events stay, and one more says that it was purged."""
         analyses = select(AnalysisRow.analysis_id).where(AnalysisRow.study_instance_uid == study_instance_uid)
         session.execute(delete(DeliveryRow).where(DeliveryRow.analysis_id.in_(analyses)))
         session.execute(delete(AnalysisRow).where(AnalysisRow.study_instance_uid == study_instance_uid))
         session.execute(delete(StudyRow).where(StudyRow.study_instance_uid == study_instance_uid))
-        self._note(session, study_instance_uid, "study purged", "")
+        self._note(session, study_instance_uid, "study purged", "", message=_by(actor))
 
     def _touch(self, session: Session, study_instance_uid: str) -> None:
         study = _locked(session, StudyRow, study_instance_uid)
         if study is not None:
             study.updated_at = self._clock()
 
-    def _note(
-        self, session: Session, study_instance_uid: str, kind: str, subject: str, ending: Ending | DeliveryEnding | None = None
+    def _note_ending(
+        self, session: Session, study_instance_uid: str, kind: str, subject: str, ending: Ending | DeliveryEnding
     ) -> None:
-        reason = ending.reason if ending else None
-        message = ending.message if ending else ""
-        session.add(
-            EventRow(
-                at=self._clock(),
-                study_instance_uid=study_instance_uid,
-                kind=kind,
-                subject=subject,
-                reason=reason,
-                message=message,
-            )
-        )
+        message = (ending.evidence if isinstance(ending, DeliveryEnding) else "") or ending.message
+        self._note(session, study_instance_uid, kind, subject, message=message, reason=ending.reason)
+
+    def _note(
+        self, session: Session, study_instance_uid: str, kind: str, subject: str, *, message: str = "", reason: str | None = None
+    ) -> None:
+        at = self._clock()
+        row = EventRow(at=at, study_instance_uid=study_instance_uid, kind=kind, subject=subject, reason=reason, message=message)
+        session.add(row)

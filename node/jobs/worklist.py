@@ -1,13 +1,14 @@
 """The ledger as people read it: studies with their state, and the history of one."""
 
 from collections.abc import Iterable
+from datetime import datetime
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import JobState
-from node.domain.worklist import AnalysisEntry, DeliveryEntry, EventEntry, StudyEntry, StudyHistory
+from node.domain.worklist import AnalysisEntry, AuditEntry, DeliveryEntry, EventEntry, StudyEntry, StudyHistory
 from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, StudyRow
 
 
@@ -33,8 +34,22 @@ def read_history(session: Session, study_instance_uid: StudyInstanceUID) -> Stud
     return StudyHistory(
         _study_entry(study, current),
         analyses,
-        tuple(EventEntry(event.at, event.kind, event.subject, event.reason, event.message) for event in session.scalars(events)),
+        tuple(_event_entry(event) for event in session.scalars(events)),
     )
+
+
+def read_audit(session: Session, study_instance_uid: StudyInstanceUID | None, since: datetime | None) -> tuple[AuditEntry, ...]:
+    """Return the events of one study or of all, from a moment on, oldest first."""
+    query = select(EventRow).order_by(EventRow.event_id)
+    if study_instance_uid is not None:
+        query = query.where(EventRow.study_instance_uid == study_instance_uid)
+    if since is not None:
+        query = query.where(EventRow.at >= since)
+    return tuple(AuditEntry(StudyInstanceUID(one.study_instance_uid), _event_entry(one)) for one in session.scalars(query))
+
+
+def _event_entry(event: EventRow) -> EventEntry:
+    return EventEntry(event.at, event.kind, event.subject, event.reason, event.message)
 
 
 def _study_entry(study: StudyRow, current: AnalysisEntry | None) -> StudyEntry:

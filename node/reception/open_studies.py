@@ -32,6 +32,8 @@ class OpenStudies:
         self._store = store
         self._clock = clock
         self._lock = threading.Lock()
+        # Who was noted on the mark already: it is not written again for each instance.
+        self._senders: dict[StudyInstanceUID, set[str]] = {}
 
     def restore(self) -> int:
         """Open the studies that were marked when the receiver last ended, and return how many."""
@@ -42,7 +44,7 @@ class OpenStudies:
                 self._assembler.reopen(study_instance_uid, now_s - max(0.0, epoch_s - arrived_s))
         return len(marks)
 
-    def note(self, head: InstanceHead) -> None:
+    def note(self, head: InstanceHead, sender: str = "") -> None:
         """Note a stored instance; only MR images open a study or keep it open.
 
         Results that come back to us are therefore stored and nothing else.
@@ -55,7 +57,9 @@ class OpenStudies:
         if not head.is_mr_image:
             return
         with self._lock:
-            self._store.mark_open(head.study_instance_uid)
+            is_known = sender in self._senders.setdefault(head.study_instance_uid, set())
+            self._store.mark_open(head.study_instance_uid, "" if is_known else sender)
+            self._senders[head.study_instance_uid].add(sender)
             self._assembler.note(
                 head.study_instance_uid, head.series_instance_uid, self._clock.monotonic_s(), head.series_description
             )
@@ -90,5 +94,6 @@ class OpenStudies:
         with self._lock:
             if study_instance_uid not in self._assembler:
                 self._store.remove_mark(study_instance_uid)
+                self._senders.pop(study_instance_uid, None)
         _log.info("study completed", extra={"study_instance_uid": study_instance_uid})
         return True

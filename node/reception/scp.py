@@ -22,7 +22,7 @@ from pynetdicom.association import Association
 from pynetdicom.dimse_primitives import C_STORE
 
 from node.config import ReceptionConfig
-from node.domain.errors import ConfigError, NodeError, Reason
+from node.domain.errors import ConfigError, NodeError, Reason, TransientError
 from node.reception.admission import DiskWatermark, PeerLimits, Rejection, StoreStatus, status_of
 from node.reception.contexts import accepted_contexts
 from node.reception.open_studies import OpenStudies
@@ -150,8 +150,10 @@ class StorageSCP:
             head = read_head(event.dataset_path)
             if not _is_announced(event, head):
                 return _answer(StoreStatus.MISMATCH, "SOP class or instance UID is not that of the request")
-            self._store.receive(event.dataset_path, head)
-            self._open_studies.note(head)
+            received = self._store.receive(event.dataset_path, head)
+            self._open_studies.note(head, _sender(event))
+            if not received.path.exists():
+                raise TransientError(Reason.STORE_FAILED, "the study was being removed; send again")
         except NodeError as error:
             _log.warning("instance refused: %s", error, extra=_peer(event))
             return _answer(status_of(error), error.message)
@@ -240,6 +242,12 @@ def _peer(event: evt.Event) -> dict[str, str]:
     primitive = event.assoc.requestor.primitive
     title = str(primitive.calling_ae_title).strip() if primitive is not None else ""
     return {"calling_ae_title": title, "address": str(event.assoc.requestor.address)}
+
+
+def _sender(event: evt.Event) -> str:
+    """Return who called, as the audit trail names it."""
+    peer = _peer(event)
+    return f"{peer['calling_ae_title']} at {peer['address']}"
 
 
 def _on_accepted(event: evt.Event) -> None:

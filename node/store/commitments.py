@@ -16,7 +16,7 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from node.domain.errors import PermanentError, Reason
-from node.domain.identity import StudyInstanceUID, parse_uid
+from node.domain.identity import parse_uid
 from node.store.entry import write_entry
 
 _FOLDER = ".commitments"
@@ -62,7 +62,6 @@ class Commitments:
 
     def __init__(self, root: Path) -> None:
         self._transactions = root / "commitments"
-        self._results = root / "results"
         self._transactions.mkdir(parents=True, exist_ok=True)
 
     def ask(self, results_folder: Path, peer: str, request: CommitmentRequest) -> None:
@@ -101,9 +100,9 @@ class Commitments:
             (self._transactions / parse_uid(request.transaction_uid)).unlink(missing_ok=True)
             _note(results_folder, peer).unlink(missing_ok=True)
 
-    def forget(self, study_instance_uid: StudyInstanceUID) -> None:
-        """Forget every request for a study; call it before its results are deleted."""
-        folder = self._results / parse_uid(study_instance_uid) / _FOLDER
+    def forget(self, results: Path) -> None:
+        """Forget every request for a study, whose folder of results is there still."""
+        folder = results / _FOLDER
         for note in sorted(folder.glob("*")) if folder.is_dir() else ():
             transaction_uid = parse_uid(str(json.loads(note.read_text(encoding="ascii"))["transaction_uid"]))
             (self._transactions / transaction_uid).unlink(missing_ok=True)

@@ -84,10 +84,10 @@ class PatientIndex:
         ]
         return tuple(path for _, path in sorted(earlier, reverse=True))
 
-    def forget(self, study_instance_uid: StudyInstanceUID) -> None:
-        """Remove the entry of a study; call it before its results are deleted."""
+    def forget(self, study_instance_uid: StudyInstanceUID, results: Path) -> None:
+        """Remove the entry of a study, whose folder of results is there still."""
         study = parse_uid(study_instance_uid)
-        reference = self._results / study / _BACK_REFERENCE
+        reference = results / _BACK_REFERENCE
         if reference.is_file():
             folder = self._patients / reference.read_text(encoding="ascii")
             (folder / study).unlink(missing_ok=True)

@@ -8,6 +8,7 @@
     <root>/results/<study>/<analysis>/                  result objects
     <root>/patients/                                    see node/store/patients.py
     <root>/commitments/                                 see node/store/commitments.py
+    <root>/removed/                                     see node/store/removal.py
 
 Everything lies on one file system, so a rename is atomic: a reader sees a whole instance or none.
 One fsync policy: the file is synchronised before its rename, and every folder that gained an entry after it. When
@@ -35,6 +36,7 @@ from node.domain.study import ReceivedSeries, ReceivedStudy
 from node.store.commitments import Commitments
 from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, read_sop_class
 from node.store.patients import PatientIndex, PatientStudy
+from node.store.removal import Removal
 
 _ANALYSIS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
@@ -52,6 +54,8 @@ class Store:
         self._patients = PatientIndex(root)
         #: What peers were asked to commit.
         self.commitments = Commitments(root)
+        #: How a study is deleted that a receiver may be adding to.
+        self.removal = Removal(root, self._patients, self.commitments)
         for folder in (self.incoming, self._studies, self._results, self._open):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -104,8 +108,8 @@ class Store:
         """Delete the instances, results and mark of a study; nothing happens if it is not there."""
         uid = parse_uid(study_instance_uid)
         with _translated("delete a study"):
-            self._patients.forget(study_instance_uid)
-            self.commitments.forget(study_instance_uid)
+            self._patients.forget(study_instance_uid, self._results / uid)
+            self.commitments.forget(self._results / uid)
             for folder in (self._studies / uid, self._results / uid):
                 if folder.is_dir():
                     shutil.rmtree(folder)
@@ -140,15 +144,28 @@ class Store:
         """Return the space that is left for us on the disk of the store, in megabytes (10^6 bytes)."""
         return shutil.disk_usage(self.root).free / 1e6
 
-    def mark_open(self, study_instance_uid: StudyInstanceUID) -> None:
-        """Mark a study as still being received and set the time of its last arrival to now."""
+    def changed_at(self, study_instance_uid: StudyInstanceUID) -> float:
+        """Return when a series was last added to a study, or an instance to one of its series, in seconds since the epoch."""
+        folder = self._study_folder(study_instance_uid)
+        with _translated("look at a study"):
+            return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
+
+    def mark_open(self, study_instance_uid: StudyInstanceUID, sender: str = "") -> None:
+        """Mark a study as still being received and set the time of its last arrival to now; note a new sender of it."""
         mark = self._open / parse_uid(study_instance_uid)
         with _translated("mark a study"):
-            try:
-                os.utime(mark)
-            except FileNotFoundError:
-                mark.touch()
+            is_new = not mark.exists()
+            with mark.open("a", encoding="utf-8") as file:
+                file.write(f"{sender}\n" if sender else "")
+            os.utime(mark)
+            if is_new:
                 _synchronise(self._open)
+
+    def senders(self, study_instance_uid: StudyInstanceUID) -> tuple[str, ...]:
+        """Return who sent instances of a study that is marked as open, sorted."""
+        mark = self._open / parse_uid(study_instance_uid)
+        with _translated("read a mark"):
+            return tuple(sorted(set(mark.read_text(encoding="utf-8").splitlines()))) if mark.is_file() else ()
 
     def remove_mark(self, study_instance_uid: StudyInstanceUID) -> None:
         """Remove the mark of a study; nothing happens if there is none."""

@@ -6,11 +6,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+from dbos import DBOSClient, DBOSPortableJSONSerializer
 
 from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import JobState
 from node.jobs import JobClient, open_jobs
+from node.jobs.database import database_url
 from tests.support.external import free_port, wait_until
 from tests.support.fake_world import Process, World
 from tests.support.postgres import PostgresServer, running_postgres
@@ -117,6 +119,19 @@ def make_node(folder: Path, database: str) -> Iterator[Node]:
         for process in node.processes:
             process.kill()
         node.jobs.close()
+
+
+def test_retention_runs_by_the_clock_and_leaves_the_worker_at_its_work(node: Node):
+    node.working()
+    url = database_url(node.database).render_as_string(hide_password=False)
+    client = DBOSClient(system_database_url=url, serializer=DBOSPortableJSONSerializer(), application_name="cspine-node")
+    (schedule,) = client.list_schedules()
+    assert (schedule["schedule_name"], schedule["schedule"]) == ("retention", "0 */15 * * * *")
+    client.trigger_schedule("retention")
+    client.destroy()
+    node.world.wait_for("swept")
+    node.jobs.study_ready(STUDY)
+    node.wait_for(JobState.DELIVERED)
 
 
 def test_study_is_analysed_and_delivered_to_every_destination(node: Node):

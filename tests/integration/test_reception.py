@@ -112,6 +112,40 @@ def test_two_patients_in_one_association_become_two_studies(receiver, tmp_path: 
     wait_until(lambda: not receiver.store.open_marks(), "the marks go")
 
 
+def test_who_sent_a_study_is_known_until_it_is_announced_also_after_a_crash(tmp_path: Path):
+    uids = Uids.new()
+    for name in ("MRI1", "MRI2", "MRI1"):
+        with running_receiver(tmp_path / "store", quiet_s=3000) as receiver:
+            send_files(receiver.destination(), name, [write_instance(tmp_path / "a.dcm", mr_instance(uids))], lambda _d, _t: None)
+            assert f"{name} at 127.0.0.1" in receiver.store.senders(uids.study)
+    assert receiver.store.senders(uids.study) == ("MRI1 at 127.0.0.1", "MRI2 at 127.0.0.1")
+    receiver.store.remove_mark(uids.study)
+    assert receiver.store.senders(uids.study) == ()
+
+
+class VanishingStudies(OpenStudies):
+    """Something removes a study between the writing of an instance and the mark that it is open."""
+
+    def note(self, head, sender: str = "") -> None:
+        assert self._store.removal.take_out(head.study_instance_uid)
+        super().note(head, sender)
+
+
+def test_an_instance_that_is_removed_while_it_arrives_is_refused_and_not_lost(tmp_path: Path):
+    store = open_store(f"file:{tmp_path / 'store'}")
+    config = ReceptionConfig(bind_address="127.0.0.1", port=0, minimum_free_disk_mb=0)
+    scp = StorageSCP(config, store, VanishingStudies(StudyAssembler(config.completion), store, Clock(time.monotonic, time.time)))
+    destination = DestinationConfig(name="node", host="127.0.0.1", port=scp.start(), ae_title="CSPINE")
+    try:
+        with pytest.raises(TransientError) as caught:
+            send_files(destination, "PACS", [write_instance(tmp_path / "a.dcm", mr_instance())], lambda _done, _total: None)
+    finally:
+        scp.stop(5)
+    assert caught.value.reason is Reason.PEER_OUT_OF_RESOURCES
+    (study,) = store.open_marks()
+    assert not store.removal.take_out(study)
+
+
 def test_a_late_instance_completes_the_study_again_with_another_digest(receiver, tmp_path: Path):
     uids = Uids.new()
     send = lambda name, instance: storescu(receiver, "127.0.0.1", receiver.port, write_instance(tmp_path / name, instance))  # noqa: E731

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from node.cli.program import program
 from node.cli.studies import studies
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import StudyInstanceUID
@@ -103,6 +104,27 @@ def test_purge_of_old_studies_leaves_what_has_not_ended(announced: Path):
     assert call(announced, "purge", "--older-than", "0").output == "1 purged\n"
 
 
-@pytest.mark.parametrize("arguments", [("purge",), ("purge", "1.2", "--older-than", "3")])
+def test_purge_of_old_studies_may_name_their_state(announced: Path):
+    call(announced, "cancel", STUDY)
+    assert call(announced, "purge", "--older-than", "0", "--state", "failed").output == "0 purged\n"
+    assert call(announced, "purge", "--older-than", "0", "--state", "cancelled").output == "1 purged\n"
+
+
+def test_sweep_deletes_what_retention_says(announced: Path):
+    text = announced.read_text(encoding="utf-8")
+    announced.write_text(text + "retention: {declined_days: 0, minimum_free_disk_mb: 0}\n", encoding="utf-8")
+    assert call(announced, "sweep").output == "0 studies, 0 events, 0 rows of jobs removed\n"
+    call(announced, "cancel", STUDY)
+    assert call(announced, "sweep").output == "1 studies, 0 events, 0 rows of jobs removed\n"
+    trail = CliRunner().invoke(program, ["audit", STUDY, "--config", str(announced)]).output
+    events = [json.loads(line) for line in trail.splitlines()]
+    assert [event["event"] for event in events] == ["study ready", "study cancelled", "study purged"]
+    assert events[1]["message"].startswith("by ")
+    assert events[2]["message"] == "by retention"
+    later = CliRunner().invoke(program, ["audit", "--since", "2999-01-01", "--config", str(announced)])
+    assert (later.exit_code, later.output) == (0, "")
+
+
+@pytest.mark.parametrize("arguments", [("purge",), ("purge", "1.2", "--older-than", "3"), ("purge", "1.2", "--state", "failed")])
 def test_purge_needs_either_a_uid_or_an_age(config: Path, arguments: tuple[str, ...]):
     assert call(config, *arguments).exit_code == 2

@@ -24,7 +24,11 @@ def main(config_path: str, world_path: str, slot: str) -> int:
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     collaborators = Collaborators(
-        FakeAnalyser(world), FakeDeliverer(world), lambda uid: world.get(f"digest {uid}") or "digest 1", config.destinations
+        FakeAnalyser(world),
+        FakeDeliverer(world),
+        lambda uid: world.get(f"digest {uid}") or "digest 1",
+        config.destinations,
+        sweep=lambda: world.note("swept") or "nothing",
     )
     try:
         work_until_stopped(config, int(slot), collaborators, stop, lambda: say("ready"))
