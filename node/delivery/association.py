@@ -57,7 +57,7 @@ def open_association(
         ae_title=destination.ae_title,
         max_pdu=_MAXIMUM_PDU_BYTES,
         tls_args=None if tls is None else (tls, destination.host),
-        evt_handlers=[(evt.EVT_CONN_OPEN, _send_without_delay), (evt.EVT_REJECTED, _keep_rejection, [rejections]), *handlers],
+        evt_handlers=[(evt.EVT_CONN_OPEN, _bound_connection), (evt.EVT_REJECTED, _keep_rejection, [rejections]), *handlers],
     )
     if not association.is_established:
         raise _not_established(destination, association, rejections, tls)
@@ -146,10 +146,15 @@ def _stream_files() -> None:
     _config.LOG_HANDLER_LEVEL = "none"
 
 
-def _send_without_delay(event: evt.Event) -> None:
-    """Turn off Nagle's algorithm: with delayed acknowledgement it costs 40 ms for each instance."""
+def _bound_connection(event: evt.Event) -> None:
+    """Bound the wait inside a PDU, which pynetdicom does not, and turn off Nagle's algorithm.
+
+    A peer that stops in the middle of an answer would hold the delivery, and every later one to it, for ever. With delayed
+    acknowledgement Nagle's algorithm costs 40 ms for each instance.
+    """
     transport = event.assoc.dul.socket
     if transport is not None and transport.socket is not None:
+        transport.socket.settimeout(event.assoc.network_timeout)
         transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
 
