@@ -4,6 +4,7 @@ import contextvars
 import json
 import logging
 import sys
+import threading
 import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -71,3 +72,11 @@ def configure_logging(level: str, stream: TextIO | None = None) -> None:
     root.setLevel(logging.WARNING)
     logging.getLogger("node").setLevel(level)
     logging.captureWarnings(True)
+    threading.excepthook = _log_thread_end
+
+
+def _log_thread_end(ended: threading.ExceptHookArgs) -> None:
+    """Log the error that ended a thread, where Python would print its text as it is."""
+    if ended.exc_value is not None:
+        error = (ended.exc_type, ended.exc_value, ended.exc_traceback)
+        logging.getLogger(__name__).error("a thread ended by an error", exc_info=error)

@@ -6,28 +6,15 @@ from concurrent import futures
 from pathlib import Path
 
 import pytest
-from pynetdicom import AE
 
 from node.config import DestinationConfig
 from node.delivery import send_files
 from node.domain.errors import TransientError
 from tests.support.dicom_peers import mr_instance, running_receiver, write_instance
 from tests.support.external import drops_sockets, wait_until
-from tests.support.hostile_peers import ASSOCIATE, accepting, stalling_peer, store_request
+from tests.support.hostile_peers import ASSOCIATE, accepting, echo, stalling_peer, store_request
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
-
-def is_answered(port: int) -> bool:
-    entity = AE(ae_title="PACS")
-    entity.acse_timeout = entity.connection_timeout = 5
-    entity.add_requested_context("1.2.840.10008.1.1")
-    association = entity.associate("127.0.0.1", port, ae_title="CSPINE")
-    if not association.is_established:
-        return False
-    status = association.send_c_echo()
-    association.release()
-    return status.get("Status") == 0
 
 
 @drops_sockets
@@ -41,7 +28,7 @@ def test_a_peer_that_stalls_before_its_request_is_left_after_the_association_tim
         stalled = [socket.create_connection(("127.0.0.1", receiver.port)) for _ in range(4)]
         for connection in stalled:
             connection.sendall(said)
-        wait_until(lambda: is_answered(receiver.port), "an echo is answered while four peers stall")
+        wait_until(lambda: echo(receiver.port), "an echo is answered while four peers stall")
         for connection in stalled:
             connection.close()
 
@@ -57,7 +44,7 @@ def test_a_peer_that_stalls_inside_an_instance_is_left_after_the_idle_timeout(tm
             assert connection.recv(1) == b"\x02"
             request = store_request(path)
             connection.sendall(request[: int(len(request) * share)])
-        wait_until(lambda: is_answered(receiver.port), "an echo is answered after two peers' cables were pulled")
+        wait_until(lambda: echo(receiver.port), "an echo is answered after two peers' cables were pulled")
         for connection in stalled:
             connection.close()
         assert receiver.files == []

@@ -163,18 +163,25 @@ def _answers(port: int) -> bool:
 
 
 def report_object(
-    path: Path, kind: ReportKind, sop_class: UID, *, fallback: ReportObject | None = None, sop_instance_uid: str | None = None
+    path: Path,
+    kind: ReportKind,
+    sop_class: UID,
+    *,
+    fallback: ReportObject | None = None,
+    uids: Uids | None = None,
+    comment: str = "",
 ) -> ReportObject:
     """Write a small result object without pixels and return it."""
-    uids = Uids.new()
-    instance = mr_instance(Uids(uids.study, uids.series, sop_instance_uid or uids.instance), sop_class=sop_class)
+    uids = uids or Uids.new()
+    instance = mr_instance(uids, sop_class=sop_class)
     del instance.PixelData
     instance.Modality = kind.value
+    instance.ImageComments = comment
     write_instance(path, instance)
     ref = InstanceRef(
         StudyInstanceUID(uids.study),
         SeriesInstanceUID(uids.series),
-        SOPInstanceUID(str(instance.SOPInstanceUID)),
+        SOPInstanceUID(uids.instance),
         SOPClassUID(str(sop_class)),
         path,
     )

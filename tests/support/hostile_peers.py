@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
-from pynetdicom import build_context
+from pynetdicom import AE, build_context
 from pynetdicom.dimse_messages import C_STORE_RQ
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.pdu import A_ASSOCIATE_AC, A_ASSOCIATE_RQ, A_RELEASE_RQ, P_DATA_TF
@@ -110,3 +110,16 @@ def accepting(context_ids: Sequence[int]) -> bytes:
     pdu = A_ASSOCIATE_AC()
     pdu.from_primitive(primitive)
     return bytes(pdu.encode())
+
+
+def echo(port: int, timeout_s: float = 5.0) -> bool:
+    """Return whether the node at a port answers a C-ECHO."""
+    entity = AE(ae_title="PACS")
+    entity.acse_timeout = entity.connection_timeout = entity.dimse_timeout = timeout_s
+    entity.add_requested_context("1.2.840.10008.1.1")
+    association = entity.associate("127.0.0.1", port, ae_title="CSPINE")
+    if not association.is_established:
+        return False
+    status = association.send_c_echo()
+    association.release()
+    return bool(status.get("Status") == 0)

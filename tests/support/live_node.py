@@ -43,7 +43,10 @@ class LiveNode:
             "jobs": {"polling_s": 0.1},
         }
         self.config = folder / "config.yaml"
-        self.config.write_text(yaml.safe_dump(settings | dict(changes or {})), encoding="utf-8")
+        for section, change in (changes or {}).items():
+            before = settings.get(section)
+            settings[section] = {**before, **change} if isinstance(before, dict) else change
+        self.config.write_text(yaml.safe_dump(settings), encoding="utf-8")
         self.log = folder / "node.log"
 
     @contextmanager

@@ -1,6 +1,7 @@
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -13,6 +14,7 @@ from node.log import JsonLines, configure_logging, job_context
 def stream() -> Iterator[io.StringIO]:
     root, node = logging.getLogger(), logging.getLogger("node")
     handlers, levels = root.handlers[:], (root.level, node.level)
+    hook = threading.excepthook
     stream = io.StringIO()
     configure_logging("INFO", stream)
     yield stream
@@ -20,6 +22,7 @@ def stream() -> Iterator[io.StringIO]:
     root.setLevel(levels[0])
     node.setLevel(levels[1])
     logging.captureWarnings(False)
+    threading.excepthook = hook
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -53,6 +56,15 @@ def test_foreign_exception_keeps_its_frames_but_not_its_text(stream: io.StringIO
     (line,) = lines(stream)
     assert str(line["error"]).startswith("ValueError: ")
     assert "test_log.py" in str(line["traceback"])
+
+
+def test_an_error_that_ends_a_thread_becomes_a_line_without_its_text(stream: io.StringIO):
+    thread = threading.Thread(target=lambda: {}["DOE^JANE"])
+    thread.start()
+    thread.join()
+    (line,) = lines(stream)
+    assert str(line["error"]).startswith("KeyError: ")
+    assert "DOE^JANE" not in stream.getvalue()
 
 
 def test_own_error_keeps_its_text(stream: io.StringIO):
