@@ -25,6 +25,7 @@ from node.loading import load_volume
 from node.measurement import cervical_slice, decisive_slice, measure_study
 from node.reporting import Software, build_report, write_declined
 from node.selection import select_series
+from node.store import content_digest
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +70,7 @@ class Pipeline:
         parts = [__version__, *(f"{one.name}:{one.version}:{one.sha256}" for one in self.models)]
         sections = (self._config.selection, self._config.measurement, self._config.reporting)
         parts += [section.model_dump_json() for section in sections]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+        return _sha256(*parts)
 
     def analyse(self, study: ReceivedStudy, out_dir: Path, history: History = _NO_HISTORY) -> AnalysisOutcome:
         """Analyse one study and write its results to ``out_dir``, all or nothing.
@@ -78,6 +79,11 @@ class Pipeline:
         ----------
         history
             Reports that the new one replaces or compares with.
+
+        Returns
+        -------
+        AnalysisOutcome
+            Its status is ``unchanged``, and nothing is written, if what would be used is what the version before was made from.
 
         Raises
         ------
@@ -88,7 +94,11 @@ class Pipeline:
         """
         started = time.monotonic()
         try:
-            analysis = self._analyse(study, history)
+            selection = select_series(study, self._config.selection)
+            content = self._content(selection, history)
+            if content == history.predecessor_content:
+                return AnalysisOutcome(AnalysisStatus.UNCHANGED)
+            analysis = self._analyse(selection, content, history)
         except Declined as declined:
             write_declined(study.study_instance_uid, declined, self.software, out_dir)
             raise
@@ -104,24 +114,29 @@ class Pipeline:
             models=self.models,
         )
 
-    def _analyse(self, study: ReceivedStudy, history: History) -> Analysis:
-        selection = select_series(study, self._config.selection)
+    def _analyse(self, selection: StudySelection, content: str, history: History) -> Analysis:
         volumes, unloaded = load_volumes(selection)
         series_by_role, measurements = examine(volumes, self._library, self._config.measurement)
         findings = tuple(dict.fromkeys((*selection.findings, *unloaded, *measurements.findings)))
         return Analysis(
-            study_instance_uid=study.study_instance_uid,
-            fingerprint=self._study_fingerprint(selection, history),
+            study_instance_uid=selection.study_instance_uid,
+            fingerprint=_sha256(content, *history.identity),
             series_by_role=series_by_role,
             measurements=replace(measurements, findings=findings),
             skipped=selection.skipped,
             history=history,
+            content=content,
         )
 
-    def _study_fingerprint(self, selection: StudySelection, history: History) -> str:
-        used = sorted(ref.sop_instance_uid for one in selection.series_by_role.values() for ref in one.series.instances)
-        parts = [self.fingerprint(), selection.study_instance_uid, *used, *history.identity]
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    def _content(self, selection: StudySelection, history: History) -> str:
+        """Return the digest of what decides a result: images, software and prior, and not the version before."""
+        used = (image for one in selection.series_by_role.values() for image in one.series.instances)
+        images = sorted(f"{image.sop_instance_uid} {content_digest(image.path)}" for image in used)
+        return _sha256(self.fingerprint(), selection.study_instance_uid, *images, *replace(history, predecessor=None).identity)
+
+
+def _sha256(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
 def examine(

@@ -14,11 +14,11 @@ from node.delivery import CommitmentDesk, Receipt, deliver_objects
 from node.domain.analysis import History, PriorReport
 from node.domain.errors import Finding, Reason, Severity, TransientError
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import AnalysisId, AnalysisOutcome, DeliveryOutcome
+from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryOutcome
 from node.domain.report import ReportObject
 from node.jobs import open_jobs
 from node.pipeline import Pipeline, open_pipeline
-from node.reporting import measurement_report, read_prior, read_report
+from node.reporting import measurement_report, read_prior, read_report, report_content
 from node.retention import Retention
 from node.store import CommitmentRequest, Commitments, PatientStudy, Store, commitment_answer, identify_patient, open_store
 from node.workflows import Collaborators, work_until_stopped
@@ -76,9 +76,12 @@ class StoredStudyAnalyser:
         folder = self._store.results_folder(study_instance_uid, analysis_id)
         study = self._store.study(study_instance_uid)
         who = identify_patient(study.all_series[0].instances[0].path)
-        history = History(None if predecessor is None else measurement_report(predecessor), self._prior(who, study_instance_uid))
+        self._store.release_patient(study_instance_uid, who)
+        replaced = None if predecessor is None else measurement_report(predecessor)
+        content = "" if predecessor is None else report_content(predecessor)
+        history = History(replaced, content, self._prior(who, study_instance_uid))
         outcome = self._pipeline.analyse(study, folder, history)
-        if who is not None:
+        if who is not None and outcome.status is not AnalysisStatus.UNCHANGED:
             self._store.note_analysis(who, study_instance_uid, analysis_id)
         return outcome
 

@@ -176,13 +176,16 @@ class AnalysisWorkflow:
         claim = _CLAIM_RESULT.validate_python(_step("claim", lambda: self._claim(study_instance_uid, arrival, workflow_id)))
         analysis_id = claim.analysis_id
         if analysis_id is None:
-            return "unchanged"
+            return AnalysisStatus.UNCHANGED
         analysed = _step("analyse", lambda: self._analyse(study_instance_uid, analysis_id, workflow_id, claim.ending))
         result = _ANALYSIS_RESULT.validate_python(analysed)
         if result is None:
             return JobState.CANCELLED
         if isinstance(result, Ending):
             return self._end(result, analysis_id, Task.analysis(study_instance_uid, arrival, attempt + 1), attempt)
+        if result.status == AnalysisStatus.UNCHANGED:
+            _step("record", lambda: self._ledger.withdraw_analysis(analysis_id))
+            return AnalysisStatus.UNCHANGED
         return self._finish(result, analysis_id)
 
     def _claim(self, study_instance_uid: StudyInstanceUID, arrival: int, workflow_id: str) -> Json:

@@ -48,11 +48,14 @@ class History:
     ----------
     predecessor
         The measurement SR of the version before of the same study, which the new one replaces.
+    predecessor_content
+        What that version was made from, as :attr:`Analysis.content`; empty if that is not known.
     prior
         The latest report of an earlier study of the same patient.
     """
 
     predecessor: ReportObject | None = None
+    predecessor_content: str = ""
     prior: PriorReport | None = None
 
     @property
@@ -69,8 +72,10 @@ class Analysis:
     Parameters
     ----------
     fingerprint
-        SHA-256, hexadecimal, of everything that decides the result: sorted input SOP Instance UIDs, software version,
+        SHA-256, hexadecimal, of everything that decides the result: input SOP Instance UIDs with their content, software version,
         weight hashes, configuration, reports it refers to. Result UIDs derive from it, so equal input gives equal UIDs.
+    content
+        The same without the version before: equal content is an equal result, which is not a new version.
     """
 
     study_instance_uid: StudyInstanceUID
@@ -79,3 +84,4 @@ class Analysis:
     measurements: Measurements
     skipped: Mapping[SeriesInstanceUID, tuple[Finding, ...]] = field(default_factory=dict)
     history: History = History()
+    content: str = ""

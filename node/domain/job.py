@@ -41,11 +41,12 @@ class DeliveryState(StrEnum):
 
 
 class AnalysisStatus(StrEnum):
-    """What an analysis that came to its end says, as in ``measurements.json``."""
+    """What an analysis that came to its end says, as in ``measurements.json``; ``unchanged``: the version before still holds."""
 
     MEASURED = "measured"
     PARTIAL = "partial"
     DECLINED = "declined"
+    UNCHANGED = "unchanged"
 
 
 _BEFORE_AN_END = frozenset({JobState.RUNNING})

@@ -163,20 +163,36 @@ class Ledger:
         """Return the results folder of the latest version before an analysis that has results; None if it is the first."""
         with self.transaction() as session:
             analysis = session.get(AnalysisRow, analysis_id)
-            if analysis is None:
-                return None
-            earlier = (
-                select(AnalysisRow.folder)
-                .where(
-                    AnalysisRow.study_instance_uid == analysis.study_instance_uid,
-                    AnalysisRow.revision < analysis.revision,
-                    AnalysisRow.object_count > 0,
-                )
-                .order_by(AnalysisRow.revision.desc())
-                .limit(1)
+            predecessor = None if analysis is None else self._predecessor(session, analysis)
+            return None if predecessor is None or predecessor.folder is None else Path(predecessor.folder)
+
+    @staticmethod
+    def _predecessor(session: Session, analysis: AnalysisRow) -> AnalysisRow | None:
+        earlier = (
+            select(AnalysisRow)
+            .where(
+                AnalysisRow.study_instance_uid == analysis.study_instance_uid,
+                AnalysisRow.revision < analysis.revision,
+                AnalysisRow.object_count > 0,
             )
-            folder = session.scalar(earlier)
-            return None if folder is None else Path(folder)
+            .order_by(AnalysisRow.revision.desc())
+            .limit(1)
+        )
+        return session.scalar(earlier)
+
+    def withdraw_analysis(self, analysis_id: AnalysisId) -> None:
+        """Forget an analysis that would say what the version before says; that one is the current one again."""
+        with self.transaction() as session:
+            analysis = _locked(session, AnalysisRow, analysis_id)
+            if analysis is None:
+                return
+            study = _locked(session, StudyRow, analysis.study_instance_uid)
+            predecessor = self._predecessor(session, analysis)
+            if study is not None and predecessor is not None:
+                study.current_analysis = predecessor.analysis_id
+                study.updated_at = self._clock()
+            self._note(session, analysis.study_instance_uid, "study unchanged", analysis_id)
+            session.delete(analysis)
 
     def end_analysis(self, analysis_id: AnalysisId, ending: Ending) -> None:
         """Note how a try at an analysis ended without a result; a cancelled analysis stays cancelled."""

@@ -6,7 +6,7 @@ gives the same bytes. It never measures, never changes a value, never writes a w
 """
 
 from node.reporting.build import build_report, write_declined
-from node.reporting.folder import read_report
+from node.reporting.folder import read_report, report_content
 from node.reporting.measurements_json import encode, measured_document, measurements_schema
 from node.reporting.prior import measurement_report, read_prior
 from node.reporting.provenance import Software
@@ -20,5 +20,6 @@ __all__ = [
     "measurements_schema",
     "read_prior",
     "read_report",
+    "report_content",
     "write_declined",
 ]

@@ -60,7 +60,7 @@ def build_report(analysis: Analysis, settings: ReportingConfig, software: Softwa
         subject=subject_of(headers),
         moment=content_moment(headers),
     )
-    return write_report(out_dir, objects.write)
+    return write_report(out_dir, objects.write, analysis.content)
 
 
 def write_declined(study_instance_uid: StudyInstanceUID, declined: Declined, software: Software, out_dir: Path) -> None:

@@ -42,9 +42,12 @@ class _Index(BaseModel):
     version: int
     objects: tuple[_ObjectEntry, ...]
     files: dict[str, str]
+    content: str = ""
 
 
-def write_report(out_dir: Path, write_files: Callable[[Path], tuple[ReportObject, ...]]) -> tuple[ReportObject, ...]:
+def write_report(
+    out_dir: Path, write_files: Callable[[Path], tuple[ReportObject, ...]], content: str = ""
+) -> tuple[ReportObject, ...]:
     """Write a report so that ``out_dir`` holds all of it or is untouched, and return its objects with their final paths.
 
     A folder that already holds the same report is kept; an earlier report in it is replaced.
@@ -53,6 +56,8 @@ def write_report(out_dir: Path, write_files: Callable[[Path], tuple[ReportObject
     ----------
     write_files
         Writes every file but the index into the folder that it is given, and returns the objects among them.
+    content
+        What the report was made from: see :func:`report_content`.
 
     Raises
     ------
@@ -66,7 +71,7 @@ def write_report(out_dir: Path, write_files: Callable[[Path], tuple[ReportObject
     draft = out_dir.parent / f".{out_dir.name}.{uuid.uuid4().hex}"
     try:
         draft.mkdir(parents=True)
-        _write_draft(draft, write_files)
+        _write_draft(draft, write_files, content)
         _install(draft, out_dir)
     except OSError as error:
         reason = Reason.DISK_FULL if error.errno in _NO_SPACE else Reason.STORE_FAILED
@@ -76,9 +81,9 @@ def write_report(out_dir: Path, write_files: Callable[[Path], tuple[ReportObject
     return read_report(out_dir)
 
 
-def _write_draft(draft: Path, write_files: Callable[[Path], tuple[ReportObject, ...]]) -> None:
+def _write_draft(draft: Path, write_files: Callable[[Path], tuple[ReportObject, ...]], content: str) -> None:
     objects = write_files(draft)
-    index = _Index(version=_INDEX_VERSION, objects=tuple(map(_entry, objects)), files=_digests(draft))
+    index = _Index(version=_INDEX_VERSION, objects=tuple(map(_entry, objects)), files=_digests(draft), content=content)
     (draft / INDEX_NAME).write_bytes((index.model_dump_json(indent=2) + "\n").encode())
     _synchronise(draft)
 
@@ -100,6 +105,12 @@ def read_report(folder: Path) -> tuple[ReportObject, ...]:
         what = f"{folder.name} lacks {', '.join(missing)}; analyse the study again"
         raise PermanentError(Reason.REPORT_UNREADABLE, what)
     return tuple(_object(entry, folder) for entry in index.objects)
+
+
+def report_content(folder: Path) -> str:
+    """Return the digest of what a report was made from; empty if the folder holds no whole report, or an old one."""
+    index = _read_index(folder)
+    return "" if index is None else index.content
 
 
 def _read_index(folder: Path) -> _Index | None:

@@ -6,7 +6,7 @@ Never decodes pixels, never opens a network connection, never builds a path from
 
 from node.store.collect import CollectedStudies, collect_studies
 from node.store.commitments import CommitmentRequest, Commitments, commitment_answer
-from node.store.head import InstanceHead, read_head
+from node.store.head import InstanceHead, content_digest, read_head
 from node.store.patients import PatientStudy, identify_patient
 from node.store.store import Store, open_store
 
@@ -19,6 +19,7 @@ __all__ = [
     "Store",
     "collect_studies",
     "commitment_answer",
+    "content_digest",
     "identify_patient",
     "open_store",
     "read_head",

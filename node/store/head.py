@@ -1,5 +1,6 @@
 """The few attributes at the head of an instance that say where it belongs, read without its pixels."""
 
+import hashlib
 import struct
 import zlib
 from collections.abc import Callable
@@ -96,6 +97,17 @@ def read_sop_class(path: Path) -> SOPClassUID:
     """Return the SOP class that the file meta information of a stored instance names."""
     with path.open("rb") as file:
         return SOPClassUID(_text(_read_meta(file), _MEDIA_SOP_CLASS))
+
+
+def content_digest(path: Path) -> str:
+    """Return SHA-256, hexadecimal, of the transfer syntax and the data set of a stored instance.
+
+    The file meta information is ours, not the sender's, and does not count.
+    """
+    with path.open("rb") as file:
+        transfer_syntax = _text(_read_meta(file), _TRANSFER_SYNTAX)
+        digest = hashlib.file_digest(file, lambda: hashlib.sha256(transfer_syntax.encode("latin-1")))
+    return digest.hexdigest()
 
 
 def _read_meta(file: BinaryIO) -> Dataset:

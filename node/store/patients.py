@@ -84,12 +84,23 @@ class PatientIndex:
         ]
         return tuple(path for _, path in sorted(earlier, reverse=True))
 
+    def release(self, study_instance_uid: StudyInstanceUID, who: PatientStudy | None) -> None:
+        """Remove the entry of a study under every patient but this: a corrected study is no prior of the wrong one."""
+        results = self._results / parse_uid(study_instance_uid)
+        if who is None or _key_in(results) != who.key:
+            self.forget(study_instance_uid, results)
+
     def forget(self, study_instance_uid: StudyInstanceUID, results: Path) -> None:
         """Remove the entry of a study, whose folder of results is there still."""
         study = parse_uid(study_instance_uid)
-        reference = results / _BACK_REFERENCE
-        if reference.is_file():
-            folder = self._patients / reference.read_text(encoding="ascii")
+        key = _key_in(results)
+        if key is not None:
+            folder = self._patients / key
             (folder / study).unlink(missing_ok=True)
             with suppress(OSError):  # another study of the patient is there
                 folder.rmdir()
+
+
+def _key_in(results: Path) -> str | None:
+    reference = results / _BACK_REFERENCE
+    return reference.read_text(encoding="ascii") if reference.is_file() else None

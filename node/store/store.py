@@ -34,7 +34,7 @@ from node.domain.identity import (
 )
 from node.domain.study import ReceivedSeries, ReceivedStudy
 from node.store.commitments import Commitments
-from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, read_sop_class
+from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, content_digest, read_sop_class
 from node.store.patients import PatientIndex, PatientStudy
 from node.store.removal import Removal
 
@@ -91,14 +91,17 @@ class Store:
         return ReceivedStudy(study_instance_uid, tuple(_series(study_instance_uid, path) for path in series_folders))
 
     def study_digest(self, study_instance_uid: StudyInstanceUID) -> str:
-        """Return SHA-256, hexadecimal, of the sorted SOP Instance UIDs of the MR images of a study.
+        """Return SHA-256, hexadecimal, of the MR images of a study: their SOP Instance UIDs and their content.
 
-        Other objects do not count: our own results come back from a PACS that routes whole studies, and must not
-        make the study look new.
+        So a study is new when an image comes late and when one comes again with another content, as after a correction of
+        the patient. Other objects do not count: our own results come back from a PACS that routes whole studies, and must
+        not make the study look new.
         """
         instances = [instance for series in self.study(study_instance_uid).all_series for instance in series.instances]
-        uids = sorted(i.sop_instance_uid for i in instances if i.sop_class_uid in MR_IMAGE_SOP_CLASSES)
-        return hashlib.sha256("\n".join(uids).encode("ascii")).hexdigest()
+        images = (one for one in instances if one.sop_class_uid in MR_IMAGE_SOP_CLASSES)
+        with _translated("read an instance"):
+            lines = sorted(f"{one.sop_instance_uid} {content_digest(one.path)}" for one in images)
+        return hashlib.sha256("\n".join(lines).encode("ascii")).hexdigest()
 
     def study_uids(self) -> tuple[StudyInstanceUID, ...]:
         """Return the studies that the store holds, sorted."""
@@ -134,6 +137,11 @@ class Store:
         """Note whose study an analysis is of, so that a later study of the patient finds it."""
         with _translated("note an analysis"):
             self._patients.note(who, study_instance_uid, analysis_id)
+
+    def release_patient(self, study_instance_uid: StudyInstanceUID, who: PatientStudy | None) -> None:
+        """Forget that a study was analysed as that of another patient than this."""
+        with _translated("correct the patient of a study"):
+            self._patients.release(study_instance_uid, who)
 
     def earlier_results(self, who: PatientStudy, study_instance_uid: StudyInstanceUID) -> tuple[Path, ...]:
         """Return the results folders of the earlier studies of a patient, latest first; some may have been deleted."""

@@ -3,6 +3,7 @@
 import socket
 import struct
 from concurrent import futures
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -69,3 +70,23 @@ def test_a_destination_that_stalls_inside_a_pdu_is_left_after_its_timeout(tmp_pa
         with futures.ThreadPoolExecutor() as executor:
             sent = executor.submit(send_files, destination, "CSPINE", [path], lambda _done, _total: None)
             assert isinstance(sent.exception(timeout=15), TransientError)
+
+
+def _fragment(control: int) -> bytes:
+    """Return a P-DATA-TF with 16000 bytes of a message that goes on; ``control`` 1: of its command set, 0: of its data set."""
+    return struct.pack(">BBLLBB", 4, 0, 16006, 16002, 1, control) + bytes(16000)
+
+
+@drops_sockets
+@pytest.mark.parametrize("messages", [[struct.pack(">BBL", 4, 0, 2**31)], [_fragment(1)] * 100], ids=["one PDU", "a command set"])
+def test_what_would_grow_in_memory_without_end_is_cut_off_at_once(tmp_path: Path, messages: list[bytes]):
+    with running_receiver(tmp_path / "store", idle_timeout_s=60) as receiver:
+        with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+            connection.sendall(ASSOCIATE)
+            assert connection.recv(4096)[:1] == b"\x02"
+            with suppress(ConnectionError):
+                for message in messages:
+                    connection.sendall(message)
+                while connection.recv(4096):
+                    continue
+        assert echo(receiver.port)

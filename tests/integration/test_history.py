@@ -11,7 +11,7 @@ from pydicom import dcmread
 from node.config import Config, ReportingConfig
 from node.domain.analysis import Analysis, History
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import AnalysisId
+from node.domain.job import AnalysisId, AnalysisStatus
 from node.domain.prediction import ModelIdentity
 from node.pipeline import open_pipeline
 from node.reporting import Software, build_report, measurement_report, read_prior
@@ -142,13 +142,16 @@ def test_a_new_version_names_its_predecessor_in_both_classes(before, narrower, t
 
 
 def test_the_worker_finds_predecessor_and_prior_in_the_store(tmp_path):
-    """Two studies of one patient arrive, and the later one is analysed again with one slice more."""
+    """Two studies of one patient arrive, and the later one is analysed again, as it is and corrected."""
     store = Store(tmp_path / "store")
     first = _received(store, tmp_path / "first", 0, EARLIER)
     second = _received(store, tmp_path / "second", 1, LATER)
     analyser = StoredStudyAnalyser(open_pipeline(Config()), store)
     analysed_first = analyser.analyse(first, AnalysisId("a"), None)
     analysed_second = analyser.analyse(second, AnalysisId("b"), None)
+    unchanged = analyser.analyse(second, AnalysisId("c"), analysed_second.folder)
+    assert (unchanged.status, unchanged.object_count) == (AnalysisStatus.UNCHANGED, 0)
+    _correct(store, second, AccessionNumber="CORRECTED")
     again = analyser.analyse(second, AnalysisId("c"), analysed_second.folder)
     documents = [measured(one.folder) for one in (analysed_first, analysed_second, again) if one.folder is not None]
     assert documents[0]["prior"] is None
@@ -156,6 +159,15 @@ def test_the_worker_finds_predecessor_and_prior_in_the_store(tmp_path):
     assert [one["predecessor_sop_instance_uid"] for one in documents[:2]] == [None, None]
     assert documents[2]["predecessor_sop_instance_uid"] == _sr_uid(documents[1])
     assert _sr_uid(documents[2]) != _sr_uid(documents[1])
+
+
+def _correct(store: Store, study: StudyInstanceUID, **attributes: str) -> None:
+    """Change a study in the store as one that is sent again with other attributes."""
+    for path in (store.root / "studies" / study).rglob("*.dcm"):
+        data_set = dcmread(path)
+        for keyword, value in attributes.items():
+            setattr(data_set, keyword, value)
+        data_set.save_as(path)
 
 
 def _sr_uid(document: dict) -> str:

@@ -278,6 +278,26 @@ def test_same_content_is_analysed_once_and_late_instances_make_a_revision(node: 
     assert node.world.happened().count(f"analyse {STUDY}") == 2
 
 
+def test_late_instances_that_change_no_result_leave_the_version_that_was_delivered(busy_node: Node):
+    node = busy_node
+    node.jobs.study_ready(STUDY)
+    node.wait_for(JobState.DELIVERED)
+    before = node.jobs.study(STUDY)
+    node.world.set(f"digest {STUDY}", "digest 2")
+    node.world.set("analysis fails", "unchanged")
+    for times in (1, 2):
+        node.jobs.study_ready(STUDY)
+        wait_until(lambda times=times: _kinds(node).count("study unchanged") == times, f"unchanged x {times}", 30)
+        after = node.jobs.study(STUDY)
+        assert after.analyses == before.analyses
+        assert (after.study.state, after.study.current) == (JobState.DELIVERED, before.study.current)
+    assert node.world.happened().count("send pacs") == 1
+
+
+def _kinds(node: Node) -> list[str]:
+    return [event.kind for event in node.jobs.study(STUDY).events]
+
+
 def test_second_worker_in_a_slot_is_refused(local_node: Node):
     node = local_node
     node.working()

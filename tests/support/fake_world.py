@@ -77,6 +77,8 @@ class FakeAnalyser:
             raise ValueError("DOE^JANE")
         if failure == "process":
             os.kill(os.getpid(), signal.SIGKILL)
+        if failure == "unchanged":
+            return AnalysisOutcome(AnalysisStatus.UNCHANGED)
         folder = self._world.folder / "results" / analysis_id
         folder.mkdir(parents=True, exist_ok=True)
         self._world.note(f"analysed {study_instance_uid}")

@@ -100,3 +100,16 @@ def test_a_deleted_study_is_forgotten(tmp_path):
     assert store.earlier_results(PatientStudy("k", "20220101000000"), THIRD) == (second,)
     store.delete_study(SECOND)
     assert list((tmp_path / "patients").iterdir()) == []
+
+
+def test_a_study_that_was_corrected_is_no_prior_of_the_wrong_patient(tmp_path):
+    store = Store(tmp_path)
+    analysed(store, FIRST, "20200101000000", key="wrong")
+    for who in (PatientStudy("right", "20200101000000"), None):
+        store.release_patient(FIRST, who)
+        assert store.earlier_results(PatientStudy("wrong", "20220101000000"), SECOND) == ()
+        if who is not None:
+            right = analysed(store, FIRST, "20200101000000", key="right")
+            store.release_patient(FIRST, who)
+            assert store.earlier_results(PatientStudy("right", "20220101000000"), SECOND) == (right,)
+    assert store.earlier_results(PatientStudy("right", "20220101000000"), SECOND) == ()
