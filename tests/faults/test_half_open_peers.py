@@ -78,7 +78,7 @@ def _fragment(control: int) -> bytes:
 
 
 @drops_sockets
-@pytest.mark.parametrize("messages", [[struct.pack(">BBL", 4, 0, 2**31)], [_fragment(1)] * 100], ids=["one PDU", "a command set"])
+@pytest.mark.parametrize("messages", [[struct.pack(">BBL", 4, 0, 2**31)], [_fragment(1)] * 300], ids=["one PDU", "a command set"])
 def test_what_would_grow_in_memory_without_end_is_cut_off_at_once(tmp_path: Path, messages: list[bytes]):
     with running_receiver(tmp_path / "store", idle_timeout_s=60) as receiver:
         with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
