@@ -71,6 +71,8 @@ def main(config_path: str, slot: str) -> int:
         ReportDeliverer(config.reception.ae_title, store.commitments),
         store.study_digest,
         config.destinations,
+        sweep=lambda: "",
+        sweep_interval_minutes=60,
     )
     try:
         work_until_stopped(config, int(slot), collaborators, stop, lambda: say("worker ready"))
