@@ -12,9 +12,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
-from node.config import Config, load_config
-from node.doctor import Check, CheckResult, run_checks
-from node.pipeline import open_pipeline
+from node.config import load_config
+from node.doctor import Check, CheckResult, model_checks, run_checks
 
 _STYLES = {CheckResult.OK: "green", CheckResult.WARNING: "yellow", CheckResult.FAILED: "bold red"}
 
@@ -23,12 +22,15 @@ _STYLES = {CheckResult.OK: "green", CheckResult.WARNING: "yellow", CheckResult.F
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def doctor(config_path: Path | None, as_json: bool) -> None:
-    """Check configuration, disk, ports, models and destinations; exit code 1 if something is wrong."""
+    """Check configuration, disk, database, clock, port, certificates, models and destinations.
+
+    Exit code 0: all is well, or there are warnings only; 1: something failed, or the configuration is not valid; 2: wrong usage.
+    """
     path = config_path_or_default(config_path)
     config = load_config(path)
     checks = (
         Check("configuration", CheckResult.OK, f"{path or 'the defaults'}: valid"),
-        *run_checks(config, lambda: _model_checks(config)),
+        *run_checks(config, lambda: model_checks(config)),
     )
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))
@@ -36,16 +38,6 @@ def doctor(config_path: Path | None, as_json: bool) -> None:
         Console().print(_table(checks))
     if any(check.result is CheckResult.FAILED for check in checks):
         sys.exit(EXIT_ERROR)
-
-
-def _model_checks(config: Config) -> Sequence[Check]:
-    """Return one check for each model, loaded and verified, with the execution provider that it really uses."""
-    library = open_pipeline(config).library
-    providers = library.providers
-    return [
-        Check(f"model {one.name}", CheckResult.OK, f"{one.version}, sha256 {one.sha256[:12]}, runs on {providers[one.name]}")
-        for one in library.identities
-    ]
 
 
 def _table(checks: Sequence[Check]) -> Table:

@@ -23,6 +23,7 @@ def echo(name: str, config_path: Path | None) -> None:
     config = load_config(config_path_or_default(config_path))
     report = echo_destination(_destination(config, name), config.reception.ae_title)
     click.echo(f"{name}: answered in {report.ms:.1f} ms")
+    click.echo(f"  storage commitment: {'offered' if report.offers_storage_commitment else 'not offered'}")
     for sop_class, transfer_syntaxes in report.accepted.items():
         click.echo(f"  {sop_class}: {', '.join(transfer_syntaxes) or 'refused'}")
 

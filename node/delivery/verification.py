@@ -1,11 +1,13 @@
 """Verification SCU: whether the peer answers, and what it would take from us."""
 
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from time import perf_counter
 
 from pydicom.uid import UID
-from pynetdicom.sop_class import Verification  # type: ignore[attr-defined]
+from pynetdicom.association import Association
+from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
 from node.config import DestinationConfig
 from node.delivery.association import accepted_encodings, lost_connection, open_association
@@ -22,10 +24,14 @@ class EchoReport:
         Time of the C-ECHO alone, without negotiation, in milliseconds.
     accepted
         For each result SOP class, by name, the transfer syntaxes that the peer accepted; empty if it refused.
+    certificate_ends_at_s
+        When the certificate of the peer ends, in seconds since the epoch; None without TLS.
     """
 
     ms: float
     accepted: Mapping[str, tuple[str, ...]]
+    offers_storage_commitment: bool = False
+    certificate_ends_at_s: float | None = None
 
 
 def echo(destination: DestinationConfig, calling_ae_title: str) -> EchoReport:
@@ -36,16 +42,26 @@ def echo(destination: DestinationConfig, calling_ae_title: str) -> EchoReport:
     TransientError
         ``peer_unreachable`` or ``peer_rejected``.
     """
-    encodings = [(str(sop_class), str(NATIVE[0])) for sop_class in (Verification, *RESULT_SOP_CLASSES)]
+    encodings = [
+        (str(sop_class), str(NATIVE[0])) for sop_class in (Verification, StorageCommitmentPushModel, *RESULT_SOP_CLASSES)
+    ]
     with open_association(destination, calling_ae_title, contexts_for(encodings)) as association:
         accepted = accepted_encodings(association)
         started_s = perf_counter()
         answer = association.send_c_echo()
         ms = (perf_counter() - started_s) * 1e3
+        ends_at_s = _certificate_ends_at_s(association)
         if "Status" not in answer:
             raise lost_connection(destination)
     by_class = {
         sop_class.name: tuple(UID(syntax).name for accepted_class, syntax in accepted if accepted_class == sop_class)
         for sop_class in RESULT_SOP_CLASSES
     }
-    return EchoReport(ms, by_class)
+    offers_commitment = any(sop_class == StorageCommitmentPushModel for sop_class, _ in accepted)
+    return EchoReport(ms, by_class, offers_commitment, ends_at_s)
+
+
+def _certificate_ends_at_s(association: Association) -> float | None:
+    connection = association.dul.socket.socket if association.dul.socket is not None else None
+    certificate = connection.getpeercert() if isinstance(connection, ssl.SSLSocket) else None
+    return ssl.cert_time_to_seconds(str(certificate["notAfter"])) if certificate else None

@@ -6,6 +6,7 @@ never runs a model and never knows what an analysis is made of.
 """
 
 from node.jobs.client import JobClient, open_jobs
+from node.jobs.database import server_time
 from node.jobs.engine import EngineSettings, running_engine
 from node.jobs.ledger import Claim, Ledger
 from node.jobs.tasks import Task, WorkflowName
@@ -19,4 +20,5 @@ __all__ = [
     "WorkflowName",
     "open_jobs",
     "running_engine",
+    "server_time",
 ]

@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 
 from dbos import DBOS
 from dbos import error as dbos_error
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, create_engine, event, func, select, text
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -71,6 +72,16 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 def _begin_immediately(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def server_time(database: str) -> datetime:
+    """Return the time of the database server; raise TransientError ``database_unavailable`` if we may not use it."""
+    url = database_url(database)
+    engine = open_engine(url)
+    with translated_errors(url), engine.connect() as connection:
+        moment = connection.scalar(select(func.now()))
+    engine.dispose()
+    return moment if isinstance(moment, datetime) else datetime.now(UTC)
 
 
 def prepare_database(url: URL) -> None:

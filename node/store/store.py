@@ -158,6 +158,12 @@ class Store:
         with _translated("look at a study"):
             return max(path.stat().st_mtime for path in (folder, *folder.iterdir()))
 
+    def received_mb(self, since: float) -> float:
+        """Return the size of the instances that arrived since a time, in megabytes (10^6 bytes)."""
+        with _translated("look at the studies"):
+            states = (path.stat() for path in self._studies.glob("*/*/*.dcm"))
+            return sum(state.st_size for state in states if state.st_mtime >= since) / 1e6
+
     def mark_open(self, study_instance_uid: StudyInstanceUID, sender: str = "") -> None:
         """Mark a study as still being received and set the time of its last arrival to now; note a new sender of it."""
         mark = self._open / parse_uid(study_instance_uid)

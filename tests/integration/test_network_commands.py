@@ -62,6 +62,7 @@ def test_a_destination_that_is_down_is_an_error(tmp_path: Path):
 
 
 def test_doctor_prints_json_and_fails_if_a_check_fails(receiver, tmp_path: Path):
+    (tmp_path / "store").mkdir(mode=0o700)
     result = call(tmp_path, "doctor", "--json")
     checks = {check["name"]: check["result"] for check in json.loads(result.stdout)}
     assert checks["configuration"] == checks["store"] == checks["destination pacs"] == "ok"

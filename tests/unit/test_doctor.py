@@ -1,5 +1,6 @@
 """What doctor finds: each check once well and once ill, on real folders and ports."""
 
+import os
 import socket
 import threading
 from pathlib import Path
@@ -8,9 +9,11 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
-from node.config import Config, DestinationConfig, ReceptionConfig
+from node.config import Config, DestinationConfig, ReceptionConfig, RetentionConfig
 from node.doctor import Check, CheckResult, run_checks
+from node.doctor.certificates import expiry
 from node.domain.errors import PermanentError, Reason
+from tests.support.certificates import Authority
 from tests.support.external import drops_sockets, free_port
 
 
@@ -33,10 +36,12 @@ def message(checks: tuple[Check, ...], name: str) -> str:
 
 
 def test_a_sound_node_passes_and_is_told_that_nothing_is_delivered(tmp_path: Path):
+    (tmp_path / "store").mkdir(mode=0o700)
     checks = run_checks(config(tmp_path), lambda: [Check("models", CheckResult.OK, "three")])
     assert results(checks) == {
         "store": CheckResult.OK,
         "disk": CheckResult.OK,
+        "growth": CheckResult.OK,
         "database": CheckResult.OK,
         "clock": CheckResult.OK,
         "reception": CheckResult.OK,
@@ -98,10 +103,13 @@ def test_a_port_that_our_own_node_holds_passes(tmp_path: Path, peer: int):
 
 
 def test_a_destination_that_would_take_nothing_fails_and_names_the_kinds(tmp_path: Path, peer: int):
-    pacs = DestinationConfig(name="pacs", host="127.0.0.1", port=peer, ae_title="CSPINE")
-    checks = run_checks(config(tmp_path, destinations=(pacs,)), lambda: ())
-    assert results(checks)["destination pacs"] is CheckResult.FAILED
-    assert "cannot receive SEG, SR" in message(checks, "destination pacs")
+    pacs = DestinationConfig(name="pacs", host="127.0.0.1", port=peer, ae_title="CSPINE", storage_commitment=True)
+    found = [
+        check for check in run_checks(config(tmp_path, destinations=(pacs,)), lambda: ()) if check.name == "destination pacs"
+    ]
+    assert [check.result for check in found] == [CheckResult.FAILED, CheckResult.WARNING]
+    assert "cannot receive SEG, SR" in found[0].message
+    assert "offers no storage commitment" in found[1].message
 
 
 @drops_sockets
@@ -118,3 +126,50 @@ def test_a_model_error_is_one_failed_check(tmp_path: Path):
     checks = run_checks(config(tmp_path), missing)
     assert results(checks)["models"] is CheckResult.FAILED
     assert message(checks, "models") == "keypoints is missing"
+
+
+def test_a_store_that_others_may_read_is_named(tmp_path: Path):
+    (tmp_path / "store").mkdir(mode=0o755)
+    checks = run_checks(config(tmp_path), lambda: ())
+    assert results(checks)["store"] is CheckResult.WARNING
+    assert "chmod 700" in message(checks, "store")
+
+
+def test_a_disk_that_fills_up_is_foreseen(tmp_path: Path):
+    path = tmp_path / "store" / "studies" / "1.2" / "1.3" / "1.4.dcm"
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.truncate(10**12)  # a hole: takes no space
+    checks = run_checks(config(tmp_path), lambda: ())
+    assert results(checks)["growth"] is CheckResult.WARNING
+    assert "142857 MB a day" in message(checks, "growth")
+    os.utime(path, (0, 0))
+    assert message(run_checks(config(tmp_path), lambda: ()), "growth") == "0 MB a day over the last 7 days"
+
+
+def test_retention_that_begins_after_the_watermark_is_named(tmp_path: Path):
+    base = config(tmp_path, minimum_free_disk_mb=1)
+    checks = run_checks(base.model_copy(update={"retention": RetentionConfig(minimum_free_disk_mb=1)}), lambda: ())
+    assert "too late" in message(checks, "disk")
+
+
+@pytest.mark.parametrize(
+    ("days", "result"), [(31, CheckResult.OK), (29, CheckResult.WARNING), (0.5, CheckResult.WARNING), (-1, CheckResult.FAILED)]
+)
+def test_a_certificate_is_renewed_in_time(days: float, result: CheckResult):
+    assert expiry("c", 1e9 + days * 86400, "c.pem", 1e9).result is result
+
+
+def test_certificates_in_files_are_read(tmp_path: Path):
+    authority = Authority(tmp_path)
+    own = authority.issue("node")
+    tls = {"certificate_file": own.certificate, "key_file": own.key, "ca_file": authority.own.certificate}
+    checks = run_checks(config(tmp_path, tls=tls), lambda: ())
+    assert results(checks)["reception certificate"] is results(checks)["reception authorities"] is CheckResult.WARNING
+    assert "in 2 days: renew it" in message(checks, "reception certificate")
+    other = authority.issue("other")
+    checks = run_checks(config(tmp_path, tls=tls | {"key_file": other.key}), lambda: ())
+    assert results(checks)["reception certificate"] is CheckResult.FAILED
+    own.certificate.write_text("nothing")
+    checks = run_checks(config(tmp_path, tls=tls | {"ca_file": own.certificate}), lambda: ())
+    assert results(checks)["reception certificate"] is results(checks)["reception authorities"] is CheckResult.FAILED
