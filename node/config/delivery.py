@@ -9,7 +9,7 @@ from node.config.section import Section
 from node.config.tls import DestinationTlsConfig
 
 #: The words of :class:`node.domain.report.ReportKind`; YAML writes plain strings.
-ResultKind = Literal["SEG", "SR", "PR", "KO", "SC", "SR_VOLUMES"]
+ResultKind = Literal["SEG", "SR", "PR", "KO", "SC", "SR_LINES", "SR_VOLUMES"]
 
 
 class RetryConfig(Section):
@@ -34,7 +34,7 @@ class DestinationConfig(Section):
         ("SEG", "SR", "PR"),
         min_length=1,
         description="Kinds of result object to send: SEG masks, SR measurements, PR lines and text over the images, "
-        "KO key images, SC summary page, SR_VOLUMES segment volumes.",
+        "KO key images, SC summary page, SR_LINES lines as one SR for each series (for OHIF), SR_VOLUMES segment volumes.",
     )
     timeout_s: float = Field(30.0, ge=1, le=3600, description="Time for a connection or an answer, in seconds.")
     tls: DestinationTlsConfig | None = Field(

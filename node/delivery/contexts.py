@@ -24,6 +24,7 @@ SOP_CLASSES: Mapping[ReportKind, tuple[UID, ...]] = {
     ReportKind.PR: (GrayscaleSoftcopyPresentationStateStorage,),
     ReportKind.KO: (KeyObjectSelectionDocumentStorage,),
     ReportKind.SC: (SecondaryCaptureImageStorage,),
+    ReportKind.SR_LINES: (Comprehensive3DSRStorage, ComprehensiveSRStorage),
     ReportKind.SR_VOLUMES: (Comprehensive3DSRStorage, ComprehensiveSRStorage),
 }
 #: The SOP classes of our results, asked for by ``echo`` and ``doctor``.

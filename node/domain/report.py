@@ -14,6 +14,7 @@ class ReportKind(StrEnum):
     PR = "PR"
     KO = "KO"
     SC = "SC"
+    SR_LINES = "SR_LINES"
     SR_VOLUMES = "SR_VOLUMES"
 
     @property

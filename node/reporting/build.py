@@ -30,6 +30,7 @@ from node.reporting.sc import build_sc
 from node.reporting.seg import build_seg
 from node.reporting.source import SourceSeries, content_moment, read_source
 from node.reporting.sr import as_comprehensive_sr, build_sr
+from node.reporting.sr_lines import build_sr_lines, lines_as_comprehensive_sr
 from node.reporting.sr_volumes import build_sr_volumes, volumes_as_comprehensive_sr
 from node.reporting.subject import Subject, subject_of
 
@@ -88,7 +89,7 @@ class _Objects:
         built = self._segmentations()
         segmentations = [self._save(seg, ReportKind.SEG, folder / f"seg_{role}.dcm") for role, seg in built.items()]
         lines = [*segmentations, self._measurement_report(folder), *self._presentation_states(folder)]
-        objects = (*lines, *self._key_objects(folder), *self._volumes(built, folder))
+        objects = (*lines, *self._key_objects(folder), *self._lines(folder), *self._volumes(built, folder))
         settings, software = self.provenance.settings, self.provenance.software
         page = summary_page(self.analysis, settings, software)
         objects = (*objects, self._summary(page, folder))
@@ -123,6 +124,14 @@ class _Objects:
         built = _built("KO", partial(build_ko, self.analysis, self.sources, self.provenance))
         if built is not None:
             yield self._save(built, ReportKind.KO, folder / "ko.dcm")
+
+    def _lines(self, folder: Path) -> Iterator[ReportObject]:
+        for role in self.sources:
+            document = _built("SR", partial(build_sr_lines, role, self.analysis, self.sources, self.provenance))
+            if document is not None:
+                other = lines_as_comprehensive_sr(document, role, self.analysis)
+                fallback = self._save(other, ReportKind.SR_LINES, folder / f"sr_lines_{role}_comprehensive.dcm")
+                yield self._save(document, ReportKind.SR_LINES, folder / f"sr_lines_{role}_comprehensive_3d.dcm", fallback)
 
     def _volumes(self, segmentations: Mapping[SeriesRole, Dataset], folder: Path) -> Iterator[ReportObject]:
         document = _built("SR", partial(build_sr_volumes, self.analysis, self.sources, segmentations, self.provenance))

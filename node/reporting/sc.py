@@ -56,7 +56,7 @@ def _describe(capture: Dataset, source: SourceSeries) -> None:
     capture.BodyPartExamined = "CSPINE"
     # One direction is not true of the whole page; type 2C, empty (PS3.3 section C.7.6.1.1.1).
     capture.PatientOrientation = None
-    # Not the words as such but those that name the patient and the date would be "YES" (PS3.3 section C.7.6.1).
+    # Not the words as such but those that name the patient and the date would be "YES" (PS3.3 table C.7-9).
     capture.BurnedInAnnotation = "NO"
     capture.LossyImageCompression = "00"
     capture.DerivationDescription = "Summary page drawn by software from measurements on the source images, not verified"

@@ -1,9 +1,10 @@
 """The measurement report: Comprehensive 3D SR (TID 1500, groups by TID 1410), and the same content as Comprehensive SR."""
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass
+from typing import NotRequired, TypedDict, Unpack
 
 import numpy as np
 from highdicom import sr
@@ -13,6 +14,8 @@ from pydicom.sr.coding import Code
 from pydicom.uid import ComprehensiveSRStorage
 
 from node.domain.analysis import Analysis
+from node.domain.anatomy import Level
+from node.domain.errors import Finding
 from node.domain.identity import InstanceRef
 from node.domain.image import FrameSource
 from node.domain.measurement import Evidence, Verdict
@@ -38,6 +41,30 @@ class _Context:
     models: Mapping[SeriesRole, tuple[ModelIdentity, ...]]
 
 
+class _Status(TypedDict):
+    """How far a document is, and what it replaces, by the parameter names of highdicom."""
+
+    is_complete: bool
+    previous_versions: NotRequired[list[Dataset] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What tells one of our SRs from the others.
+
+    Parameters
+    ----------
+    name
+        What its UIDs are derived from.
+    description
+        Of its series.
+    """
+
+    name: str
+    series_number: int
+    description: str
+
+
 def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], provenance: Provenance) -> Dataset:
     """Return the measurement report of an analysis as Comprehensive 3D SR.
 
@@ -45,30 +72,48 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
     1600, 4019.
     """
     groups = groups_of(analysis)
-    context = _Context(sources, provenance, analysis.fingerprint, _models(analysis))
+    context = _Context(sources, provenance, analysis.fingerprint, models_of(analysis))
     images = [header for source in sources.values() for header in source.instance_headers]
     report = sr.MeasurementReport(
         observation_context=provenance.observation_context(),
-        procedure_reported=_procedure(next(iter(sources.values())).headers[0]),
+        procedure_reported=procedure_of(next(iter(sources.values())).headers[0]),
         imaging_measurements=[_encode(group, context) for group in groups],
         referenced_images=images,
     )
-    qualification = provenance.settings.content_qualification
     predecessor, prior = analysis.history.predecessor, analysis.history.prior
-    document: Dataset = sr.Comprehensive3DSR(
-        evidence=images if prior is None else [*images, reference_of(prior.report)],
-        content=report,
-        series_instance_uid=derived_uid(analysis.fingerprint, "SR series"),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=derived_uid(analysis.fingerprint, "SR"),
-        instance_number=1,
+    return preliminary_document(
+        report,
+        images if prior is None else [*images, reference_of(prior.report)],
+        Heading("SR", _SERIES_NUMBER, "AI cervical cord measurements"),
+        analysis.fingerprint,
+        provenance,
         is_complete=is_complete(groups),
+        previous_versions=None if predecessor is None else [reference_of(predecessor.instance)],
+    )
+
+
+def preliminary_document(
+    report: sr.MeasurementReport,
+    evidence: Sequence[Dataset],
+    heading: Heading,
+    fingerprint: str,
+    provenance: Provenance,
+    **status: Unpack[_Status],
+) -> Dataset:
+    """Return a Comprehensive 3D SR that is preliminary and unverified, in a series of its own."""
+    document: Dataset = sr.Comprehensive3DSR(
+        evidence=evidence,
+        content=report,
+        series_instance_uid=derived_uid(fingerprint, f"{heading.name} series"),
+        series_number=heading.series_number,
+        sop_instance_uid=derived_uid(fingerprint, heading.name),
+        instance_number=1,
         is_final=False,
         is_verified=False,
-        series_description=f"AI cervical cord measurements {qualification}",
+        series_description=f"{heading.description} {provenance.settings.content_qualification}",
+        **status,
         **provenance.equipment,
         coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
-        previous_versions=None if predecessor is None else [reference_of(predecessor.instance)],
     )
     return document
 
@@ -103,13 +148,14 @@ def _predecessor(instance: InstanceRef) -> Dataset:
     return item
 
 
-def _models(analysis: Analysis) -> dict[SeriesRole, tuple[ModelIdentity, ...]]:
+def models_of(analysis: Analysis) -> dict[SeriesRole, tuple[ModelIdentity, ...]]:
+    """Return which networks the measurements on the series of each role come from."""
     sagittal = analysis.measurements.sagittal
     keypoints = (sagittal.keypoints.model,) if sagittal is not None else ()
     return {role: tuple(dict.fromkeys((one.masks.model, *keypoints))) for role, one in analysis.series_by_role.items()}
 
 
-def _procedure(header: Dataset) -> Code:
+def procedure_of(header: Dataset) -> Code:
     """Return the procedure that the source names, if it is a whole ASCII code; else a general one (CID 100)."""
     for item in header.get("ProcedureCodeSequence") or ():
         parts = [str(item.get(keyword) or "") for keyword in ("CodeValue", "CodingSchemeDesignator", "CodeMeaning")]
@@ -129,28 +175,39 @@ def _encode(group: Group, context: _Context) -> sr.PlanarROIMeasurementsAndQuali
         finding_sites=[sr.FindingSite(site) for site in group.sites],
         algorithm_id=context.provenance.algorithm(context.models[group.place.role]),
         measurements=[sr.Measurement(one.name, one.value, one.unit, method=one.method) for one in group.numbers] or None,
-        qualitative_evaluations=list(_evaluations(group)),
+        qualitative_evaluations=list(evaluations(group.verdict, group.findings, group.level_of_minimum)),
     )
 
 
-def _evaluations(group: Group) -> Iterable[sr.QualitativeEvaluation]:
-    yield sr.QualitativeEvaluation(codes.QUALITY, codes.VERDICTS[group.verdict])
-    for code in dict.fromkeys(codes.reason_code(finding.code) for finding in group.findings):
+def evaluations(
+    verdict: Verdict, findings: Iterable[Finding], level_of_minimum: Level | None = None
+) -> Iterator[sr.QualitativeEvaluation]:
+    """Yield the verdict of a group, its reasons, and the level of a smallest diameter that was not withheld."""
+    yield sr.QualitativeEvaluation(codes.QUALITY, codes.VERDICTS[verdict])
+    for code in dict.fromkeys(codes.reason_code(finding.code) for finding in findings):
         yield sr.QualitativeEvaluation(codes.QUALITY_REASON, code)
-    if group.level_of_minimum is not None and group.verdict is not Verdict.WITHHOLD:
-        yield sr.QualitativeEvaluation(codes.MAXIMUM_LEVEL, codes.LEVELS[group.level_of_minimum])
+    if level_of_minimum is not None and verdict is not Verdict.WITHHOLD:
+        yield sr.QualitativeEvaluation(codes.MAXIMUM_LEVEL, codes.LEVELS[level_of_minimum])
 
 
 def _region(place: Place, source: SourceSeries) -> sr.ImageRegion:
-    evidence = place.evidence
+    return sr.ImageRegion("POLYLINE", points_of(place.evidence, source), image_of(place.evidence, source))
+
+
+def image_of(evidence: Evidence, source: SourceSeries) -> sr.SourceImageForRegion:
+    """Return a reference to the image, or frame, that points lie on."""
     frame = source.volume.sources[evidence.slice_index]
-    image = sr.SourceImageForRegion(
+    return sr.SourceImageForRegion(
         referenced_sop_class_uid=frame.instance.sop_class_uid,
         referenced_sop_instance_uid=frame.instance.sop_instance_uid,
         referenced_frame_numbers=None if frame.frame_number is None else [frame.frame_number],
     )
+
+
+def points_of(evidence: Evidence, source: SourceSeries) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:
+    """Return points as SCOORD graphic data of their image."""
     plane = source.volume.planes[evidence.slice_index]
-    return sr.ImageRegion("POLYLINE", graphic_data(evidence, plane.rows, plane.columns), image)
+    return graphic_data(evidence, plane.rows, plane.columns)
 
 
 def graphic_data(evidence: Evidence, rows: int, columns: int) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

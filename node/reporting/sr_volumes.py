@@ -1,29 +1,33 @@
 """The volume of every segment as a second report (TID 1500, groups by TID 1411) that refers to the SEG.
 
-It has a series of its own: viewers that draw the lines of the measurement report fail on groups without coordinates.
+Each group also has the outline of its segment where that is largest. The template does not ask for it, and allows it: of a report
+one of whose groups has no coordinates OHIF shows no image at all, and it does not follow the reference to the segment.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
+import cv2
 import numpy as np
 from highdicom import sr
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 from pydicom.sr.codedict import codes as dicom_codes
 
 from node.domain.analysis import Analysis, History, SegmentedSeries
 from node.domain.anatomy import Structure
 from node.domain.errors import Reason, Severity
-from node.domain.measurement import Verdict
+from node.domain.geometry import PixelPoint
+from node.domain.measurement import Evidence, Verdict
 from node.domain.study import SeriesRole
 from node.reporting import codes
 from node.reporting.provenance import Provenance
 from node.reporting.source import SourceSeries
-from node.reporting.sr import as_comprehensive_sr
+from node.reporting.sr import Heading, as_comprehensive_sr, image_of, points_of, preliminary_document
 from node.reporting.sr_content import Group, groups_of
-from node.reporting.uids import derived_uid
 
 _SERIES_NUMBER = 9320
+_SMALLEST_OUTLINE = 3
 _CUBIC_MILLIMETRE = dicom_codes.UCUM.CubicMillimeter
 _STRUCTURES = {code.value: structure for structure, code in codes.STRUCTURES.items()}
 #: What the plausibility gate says against a mask as a whole, not against a line or a level.
@@ -70,22 +74,14 @@ def build_sr_volumes(
         procedure_reported=codes.MAGNETIC_RESONANCE_IMAGING,
         imaging_measurements=groups,
     )
-    qualification = provenance.settings.content_qualification
-    document: Dataset = sr.Comprehensive3DSR(
-        evidence=[*images, *segmentations.values()],
-        content=report,
-        series_instance_uid=derived_uid(analysis.fingerprint, "SR volumes series"),
-        series_number=_SERIES_NUMBER,
-        sop_instance_uid=derived_uid(analysis.fingerprint, "SR volumes"),
-        instance_number=1,
+    return preliminary_document(
+        report,
+        [*images, *segmentations.values()],
+        Heading("SR volumes", _SERIES_NUMBER, "AI segment volumes"),
+        analysis.fingerprint,
+        provenance,
         is_complete=all(group.get_measurements() for group in groups),
-        is_final=False,
-        is_verified=False,
-        series_description=f"AI segment volumes {qualification}",
-        **provenance.equipment,
-        coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
     )
-    return document
 
 
 def volumes_as_comprehensive_sr(document: Dataset, analysis: Analysis) -> Dataset:
@@ -139,7 +135,7 @@ def _group(
 ) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
     structure = _structure(segment)
     volume = None if reasons else volume_mm3(series, structure, source.thickness_mm)
-    return sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
+    group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
         tracking_identifier=sr.TrackingIdentifier(uid=segment.TrackingUID, identifier=segment.TrackingID),
         referenced_segment=sr.ReferencedSegment(
             sop_class_uid=segmentation.SOPClassUID,
@@ -154,6 +150,24 @@ def _group(
         measurements=None if volume is None else [sr.Measurement(dicom_codes.SCT.Volume, round(volume), _CUBIC_MILLIMETRE)],
         qualitative_evaluations=list(_evaluations(reasons)),
     )
+    group[0].ContentSequence.append(_outline(series, structure, source))
+    return group
+
+
+def _outline(series: SegmentedSeries, structure: Structure, source: SourceSeries) -> sr.ScoordContentItem:
+    """Return the border of a segment on the slice that shows most of it: through the outermost pixels of its largest piece."""
+    marked = series.masks.binary(structure)
+    index = int(marked.sum(axis=(1, 2)).argmax())
+    contours, _ = cv2.findContours(marked[index].astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    border = max(contours, key=cv2.contourArea).reshape(-1, 2)
+    if len(border) < _SMALLEST_OUTLINE:
+        border = border[0] + np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
+    evidence = Evidence(index, tuple(PixelPoint(float(row), float(column)) for column, row in border))
+    outline = sr.ScoordContentItem(
+        dicom_codes.DCM.Outline, "POLYLINE", points_of(evidence, source), relationship_type=sr.RelationshipTypeValues.CONTAINS
+    )
+    outline.ContentSequence = Items([image_of(evidence, source)])
+    return outline
 
 
 def _evaluations(reasons: tuple[Reason, ...]) -> Iterator[sr.QualitativeEvaluation]:

@@ -4,7 +4,7 @@ import hashlib
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import pairwise
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import highdicom
@@ -15,11 +15,12 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from node.config import ReportingConfig
 from node.domain.analysis import Analysis
-from node.domain.anatomy import Structure
+from node.domain.anatomy import Corner, Landmark, Structure, Vertebra
 from node.domain.image import Volume
 from node.domain.report import ReportKind, ReportObject
 from node.domain.study import SeriesRole
 from node.reporting import Software, build_report
+from node.reporting.sr_lines import lines_of as drawn_lines_of
 from tests.support.analyses import AXIAL, SAGITTAL, Scene, synthetic_analysis
 from tests.support.analytic_shapes import StraightSpine
 from tests.support.ohif import Ohif, Viewer, running_ohif
@@ -189,9 +190,56 @@ def test_the_report_lists_every_measurement_where_it_was_measured(shown, request
     assert_drawn(viewer, here)
 
 
+@pytest.mark.parametrize("role", [SeriesRole.SAGITTAL_T2, SeriesRole.AXIAL_T2])
+def test_the_lines_of_each_series_are_on_the_screen_and_can_be_read(shown, role):
+    viewer, plane = shown.viewer, {SeriesRole.SAGITTAL_T2: "SAG T2", SeriesRole.AXIAL_T2: "AX T2"}[role]
+    lines = drawn_lines_of(shown.analysis, role)
+    first = lines[0].groups[0].place.evidence
+    instance = shown.analysis.series_by_role[role].volume.sources[first.slice_index].instance.sop_instance_uid
+    viewer.open_series(f"AI measured lines SR ({plane}) RESEARCH")
+    viewer.wait_for("seen.instance() === given[0] && Object.keys(seen.texts()).length >= given[1]", instance, len(lines))
+    viewer.keep(f"ohif-{shown.name}-lines-{role}")
+    assert sorted(text[0] for text in viewer.ask("texts").values()) == sorted(f"{one.title}: " for one in lines)
+    boxes = list(viewer.ask("boxes").values())
+    assert len(boxes) == len(lines)
+    assert [(one, other) for one, other in combinations(boxes, 2) if overlap(one, other)] == []
+
+
+def overlap(one: list[float], other: list[float]) -> bool:
+    return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
+
+
+def test_the_volumes_stand_beside_the_outlines_of_their_segments(shown):
+    (report,) = (one for one in shown.objects if one.kind is ReportKind.SR_VOLUMES)
+    series = report.instance.series_instance_uid
+    shown.viewer.open_series("AI segment volumes RESEARCH")
+    shown.viewer.wait_for("seen.measurements(given[0]).length === given[1]", series, 2 * len(shown.analysis.series_by_role))
+    shown.viewer.wait_for("Object.keys(seen.texts()).length > 0")
+    for one in shown.viewer.ask("measurements", series):
+        assert one["lines"][0].startswith("Volume: ")
+        assert len(one["points"]) > 4
+    shown.viewer.keep(f"ohif-{shown.name}-volumes")
+
+
+def test_what_was_withheld_is_shown_and_asks_nothing(pacs, ohif, tmp_path):
+    missing = [Landmark(Vertebra.C5, corner) for corner in Corner]
+    scene = Scene(SQUARE_SAGITTAL, None, subject=Subject("ohif withheld"), spine=SPINE, missing=missing)
+    analysis = replace(synthetic_analysis(tmp_path / "study", scene), fingerprint=hashlib.sha256(b"withheld").hexdigest())
+    objects = build_report(analysis, ReportingConfig(), Software("cspine-node", "1.2.3"), tmp_path / "report")
+    images = [source.instance for source in analysis.series_by_role[SeriesRole.SAGITTAL_T2].volume.sources]
+    for instance in (*images, *(one.instance for one in objects)):
+        store(pacs, instance.path)
+    with ohif.study(analysis.study_instance_uid) as viewer:
+        viewer.open_series("AI cervical cord measurements RESEARCH")
+        viewer.wait_for("Object.keys(seen.texts()).length > 0")
+        assert viewer.page.get_by_text("track", exact=False).count() == 0, "OHIF asks whether to track what it could edit"
+        viewer.keep("ohif-withheld-report")
+        assert viewer.errors == []
+
+
 def test_what_ohif_cannot_show_does_no_harm(shown):
     image = shown.analysis.series_by_role[SeriesRole.SAGITTAL_T2].volume.sources[0].instance
-    others = [one for one in shown.objects if one.kind not in (ReportKind.SEG, ReportKind.SR)]
+    others = [one for one in shown.objects if one.kind in (ReportKind.PR, ReportKind.KO, ReportKind.SC)]
     for one in others:
         shown.viewer.open_series(dcmread(one.instance.path, stop_before_pixels=True).SeriesDescription)
         shown.viewer.open_series("T2_TSE_SAG")

@@ -24,7 +24,7 @@ from tools.phantom.series import Encoding
 
 SOFTWARE = Software("cspine-node", "1.2.3")
 SAG, AX = SeriesRole.SAGITTAL_T2, SeriesRole.AXIAL_T2
-DOCUMENTS = (ReportKind.SR, ReportKind.SR_VOLUMES, ReportKind.KO)
+DOCUMENTS = (ReportKind.SR, ReportKind.SR_LINES, ReportKind.SR_VOLUMES, ReportKind.KO)
 
 SCENES = {
     "plain": Scene(),

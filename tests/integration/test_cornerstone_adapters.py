@@ -51,12 +51,16 @@ WITHHELD = Scene(
 
 @dataclass(frozen=True)
 class Read:
-    """An analysis, the two forms of its report, and what the adapters read in its SEGs, series by series, and in the forms."""
+    """An analysis, the two forms of its report, and what the adapters read in its SEGs, series by series, and in the forms.
+
+    ``lines`` is what they read in the SRs of its lines.
+    """
 
     analysis: Analysis
     forms: list[Path]
     segmentations: list[dict[str, Any]]
     reports: list[dict[str, Any]]
+    lines: list[dict[str, Any]]
 
 
 @pytest.fixture(scope="module", params=SCENES)
@@ -71,8 +75,11 @@ def read_report_of(scene: Scene, folder: Path) -> Read:
     assert sr.fallback is not None
     forms = [sr.instance.path, sr.fallback.instance.path]
     segmentations = [folder / "report" / f"seg_{role}.dcm" for role in analysis.series_by_role]
+    drawn = [one.instance.path for one in objects if one.kind is ReportKind.SR_LINES]
     images = [source.instance.path for one in analysis.series_by_role.values() for source in one.volume.sources]
-    return Read(analysis, forms, **adapters_read([*segmentations, *forms, *images]))
+    seen = adapters_read([*segmentations, *forms, *drawn, *images])
+    reports, lines = seen["reports"][: len(forms)], seen["reports"][len(forms) :]
+    return Read(analysis, forms, seen["segmentations"], reports, lines)
 
 
 def adapters_read(files: list[Path]) -> dict[str, list[dict[str, Any]]]:
@@ -128,7 +135,7 @@ def test_the_adapters_read_what_was_measured(read):
 
 def test_nothing_of_ours_becomes_editable(read):
     """A value that a tool would edit could not be told from one that was measured."""
-    assert [report["editable"] for report in read.reports] == [[], []]
+    assert [report["editable"] for report in (*read.reports, *read.lines)] == [[], [], [], []]
 
 
 def test_what_was_withheld_does_not_become_editable_either(tmp_path):
@@ -136,3 +143,6 @@ def test_what_was_withheld_does_not_become_editable_either(tmp_path):
     for report in read.reports:
         assert len([one for one in report["groups"] if not one["numbers"]]) > 5
         assert report["editable"] == []
+    (drawn,) = read.lines
+    assert drawn["editable"] == []
+    assert [one["name"] for one in drawn["groups"]] == ["C3", "C3/C4", "C4", "C6", "C6/C7", "C7"]

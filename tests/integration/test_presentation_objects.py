@@ -51,7 +51,8 @@ def test_there_is_one_object_of_each_kind_with_the_number_of_its_series(reported
     others = [one for one in reported.objects if one.kind not in (ReportKind.SEG, ReportKind.SC)]
     found = [(one.kind, int(dcmread(one.instance.path).SeriesNumber)) for one in others]
     states = [(ReportKind.PR, {SAG: 9350, AX: 9351}[role]) for role in measured_roles(reported)]
-    assert found == [(ReportKind.SR, 9310), *states, (ReportKind.KO, 9330), (ReportKind.SR_VOLUMES, 9320)]
+    lines = [(ReportKind.SR_LINES, {SAG: 9312, AX: 9314}[role]) for role in measured_roles(reported)]
+    assert found == [(ReportKind.SR, 9310), *states, (ReportKind.KO, 9330), *lines, (ReportKind.SR_VOLUMES, 9320)]
 
 
 def test_dcmtk_passes_every_presentation_state(reported):
@@ -85,7 +86,7 @@ def test_every_reference_is_to_an_instance_of_the_study_and_a_frame_that_it_has(
     frames = {(source.instance.sop_instance_uid, source.frame_number): source.instance for source in sources}
     known = {one.sop_instance_uid: one.sop_class_uid for one in frames.values()}
     known |= {one.instance.sop_instance_uid: one.instance.sop_class_uid for one in reported.objects}
-    for kind in (ReportKind.PR, ReportKind.KO, ReportKind.SR_VOLUMES):
+    for kind in (ReportKind.PR, ReportKind.KO, ReportKind.SR_LINES, ReportKind.SR_VOLUMES):
         for one in reported.of_kind(kind):
             found = list(references(dcmread(one.instance.path)))
             assert found

@@ -83,7 +83,8 @@ function readReport({ dataset }, images) {
 
 function readGroup({ ContentSequence }) {
   const items = helpers.toArray(ContentSequence);
-  const region = items.find(one => one.ValueType === 'SCOORD');
+  // of the whole group (TID 1410), else of its first number (TID 1501)
+  const region = items.find(one => one.ValueType === 'SCOORD') ?? items.find(one => one.ValueType === 'NUM').ContentSequence;
   const image = region.ContentSequence.ReferencedSOPSequence.ReferencedSOPInstanceUID;
   return {
     name: items.find(helpers.codeMeaningEquals('Tracking Identifier')).TextValue,

@@ -64,6 +64,15 @@ window.seen = (() => {
     texts: () => Object.fromEntries([...document.querySelectorAll('.svg-layer g[data-annotation-uid]')].map((group) =>
       [group.dataset.annotationUid, [...group.querySelectorAll('tspan')].map((line) => line.textContent)])),
 
+    // Where on the screen the lines of text beside each measurement stand: [left, top, right, bottom], by its Tracking UID.
+    boxes: () => Object.fromEntries([...document.querySelectorAll('.svg-layer g[data-annotation-uid]')]
+      .filter((group) => group.querySelector('tspan')).map((group) => {
+        const lines = [...group.querySelectorAll('text')].map((line) => line.getBoundingClientRect());
+        const edge = (choose, side) => choose(...lines.map((line) => line[side]));
+        return [group.dataset.annotationUid,
+          [edge(Math.min, 'left'), edge(Math.min, 'top'), edge(Math.max, 'right'), edge(Math.max, 'bottom')]];
+      })),
+
     // The two ends of every stroke of the dashed lines on the screen.
     strokes() {
       const { left, top } = viewport().canvas.getBoundingClientRect();
