@@ -6,7 +6,7 @@ Never changes an object, never waits to try again (the job queue does), never ca
 """
 
 from node.delivery.commitment import CommitmentDesk
-from node.delivery.contexts import sop_classes_of
+from node.delivery.contexts import native_transfer_syntaxes, sop_classes_of
 from node.delivery.files import SentFiles, send_files
 from node.delivery.receipt import Receipt, RefusedObject, StoredObject
 from node.delivery.scu import deliver_objects
@@ -21,6 +21,7 @@ __all__ = [
     "StoredObject",
     "deliver_objects",
     "echo",
+    "native_transfer_syntaxes",
     "send_files",
     "sop_classes_of",
 ]

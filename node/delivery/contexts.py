@@ -38,6 +38,11 @@ Encoding = tuple[str, str]
 """SOP Class UID and Transfer Syntax UID."""
 
 
+def native_transfer_syntaxes() -> tuple[UID, ...]:
+    """Return the encodings in which every result is proposed beside its own."""
+    return NATIVE
+
+
 def sop_classes_of(kind: ReportKind) -> tuple[UID, ...]:
     """Return the SOP classes as which a kind of result may be sent."""
     return SOP_CLASSES[kind]

@@ -26,7 +26,7 @@ from pydicom.uid import (
     JPEGLSNearLossless,
     RLELossless,
 )
-from pynetdicom import AllStoragePresentationContexts
+from pynetdicom import PYNETDICOM_IMPLEMENTATION_UID, PYNETDICOM_IMPLEMENTATION_VERSION, AllStoragePresentationContexts
 from pynetdicom.presentation import PresentationContext
 from pynetdicom.sop_class import StorageCommitmentPushModel, Verification  # type: ignore[attr-defined]
 
@@ -56,6 +56,11 @@ class AcceptedContext(PresentationContext):
 
     def __deepcopy__(self, _memo: dict[int, Any]) -> "AcceptedContext":
         return self
+
+
+def implementation() -> tuple[str, str]:
+    """Return the implementation class UID and version name that associations carry."""
+    return str(PYNETDICOM_IMPLEMENTATION_UID), str(PYNETDICOM_IMPLEMENTATION_VERSION)
 
 
 def accepted_contexts() -> list[PresentationContext]:

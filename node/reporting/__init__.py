@@ -6,6 +6,7 @@ gives the same bytes. It never measures, never changes a value, never writes a w
 """
 
 from node.reporting.build import build_report, write_declined
+from node.reporting.codes import private_codes
 from node.reporting.folder import read_report, report_content
 from node.reporting.measurements_json import encode, measured_document, measurements_schema
 from node.reporting.prior import measurement_report, read_prior
@@ -18,6 +19,7 @@ __all__ = [
     "measured_document",
     "measurement_report",
     "measurements_schema",
+    "private_codes",
     "read_prior",
     "read_report",
     "report_content",
