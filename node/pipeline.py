@@ -14,7 +14,7 @@ from pathlib import Path
 from node import __version__
 from node.config import Config, InferenceConfig, MeasurementConfig
 from node.domain.analysis import Analysis, History, SegmentedSeries
-from node.domain.errors import Declined, Finding, PermanentError, Severity
+from node.domain.errors import Declined, Finding, PermanentError, Reason, Severity
 from node.domain.image import Volume
 from node.domain.job import AnalysisOutcome, AnalysisStatus
 from node.domain.measurement import Measurements
@@ -23,7 +23,7 @@ from node.domain.study import ReceivedStudy, SeriesRole, StudySelection
 from node.inference import KeypointDetector, ModelLibrary, load_library
 from node.loading import load_volume
 from node.measurement import cervical_slice, decisive_slice, measure_study
-from node.reporting import Software, build_report, write_declined
+from node.reporting import Software, build_report, read_measurements, write_declined
 from node.selection import select_series
 from node.store import content_digest
 
@@ -112,6 +112,7 @@ class Pipeline:
             folder=out_dir,
             object_count=len(objects),
             models=self.models,
+            reasons=_reasons(out_dir),
         )
 
     def _analyse(self, selection: StudySelection, content: str, history: History) -> Analysis:
@@ -159,6 +160,12 @@ def examine(
     sagittal = series[SeriesRole.SAGITTAL_T2]
     keypoints = _detect(sagittal, library.keypoint_detector)
     return series, measure_study(series, keypoints, config)
+
+
+def _reasons(report: Path) -> tuple[tuple[Reason, Severity], ...]:
+    """Return each code and severity that a written report holds: what is counted is what is read."""
+    found = {(Reason(one.code), Severity(one.severity)) for one in read_measurements(report).every_reason}
+    return tuple(sorted(found))
 
 
 def _detect(sagittal: SegmentedSeries, detector: KeypointDetector) -> Keypoints:

@@ -1,4 +1,4 @@
-"""Everything on one machine: receiver and workers as processes of their own, kept alive by one that does nothing else.
+"""Everything on one machine: receiver, workers and web as processes of their own, kept alive by one that does nothing else.
 
 A crash or an out-of-memory in a model library ends a worker, never an association. A child knows that its parent is
 gone when its standard input ends; so no child outlives a parent that was killed.
@@ -39,12 +39,13 @@ class Role:
     command: tuple[str, ...]
 
 
-def roles(workers: int, config_path: Path | None) -> tuple[Role, ...]:
-    """Return the receiver and as many workers as wanted."""
+def roles(workers: int, config_path: Path | None, *, has_web: bool = False) -> tuple[Role, ...]:
+    """Return the receiver, as many workers as wanted, and the web role where it is."""
     options = ("--supervised", *(() if config_path is None else ("--config", str(config_path))))
     program = (sys.executable, "-m", "node")
     receiver = Role("receiver", (*program, "receive", *options))
-    return (receiver, *(Role(f"worker {slot}", (*program, "work", "--slot", str(slot), *options)) for slot in range(workers)))
+    working = (Role(f"worker {slot}", (*program, "work", "--slot", str(slot), *options)) for slot in range(workers))
+    return (receiver, *working, *((Role("web", (*program, "web", *options)),) if has_web else ()))
 
 
 def serve(config_path: Path | None, say: Callable[[str], None]) -> bool:
@@ -63,7 +64,8 @@ def serve(config_path: Path | None, say: Callable[[str], None]) -> bool:
     config = load_config(config_path)
     configure_logging(config.log.level)
     stop = stop_when_told()
-    keepers = [ChildKeeper(role, stop, say, config.jobs.shutdown_grace_s) for role in roles(config.jobs.workers, config_path)]
+    wanted = roles(config.jobs.workers, config_path, has_web=config.web.enabled)
+    keepers = [ChildKeeper(role, stop, say, config.jobs.shutdown_grace_s) for role in wanted]
     threads = [threading.Thread(target=keeper.keep, name=keeper.role.name) for keeper in keepers]
     for thread in threads:
         thread.start()

@@ -80,6 +80,7 @@ def write_config(folder: Path, pacs: Pacs) -> Path:
     reception["completion"] = {"quiet_s": QUIET_S}
     destination = {"name": "pacs", "host": "127.0.0.1", "port": pacs.port, "ae_title": pacs.ae_title}
     node = {"store": "file:node/store", "database": "sqlite:node/jobs.db", "reception": reception, "destinations": [destination]}
+    node |= {"web": {"enabled": False}}
     scanner = {
         "reception": {"ae_title": SCANNER_AE},
         "destinations": [{**destination, "name": "node", "port": port, "ae_title": NODE_AE}],

@@ -12,9 +12,11 @@ from node.config.retention import RetentionConfig
 from node.config.secret import masked
 from node.config.selection import SelectionConfig
 from node.config.tls import TLS_1_2_CIPHERS, DestinationTlsConfig, ReceptionTlsConfig
+from node.config.web import VIEWER_PLACE, WebConfig
 
 __all__ = [
     "TLS_1_2_CIPHERS",
+    "VIEWER_PLACE",
     "CompletionConfig",
     "Config",
     "DestinationConfig",
@@ -29,6 +31,7 @@ __all__ = [
     "RetentionConfig",
     "RetryConfig",
     "SelectionConfig",
+    "WebConfig",
     "config_schema",
     "load_config",
     "masked",

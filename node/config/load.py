@@ -22,8 +22,8 @@ SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig)
 def load_config(path: Path | None) -> Config:
     """Return the configuration in a file; without a path, the defaults.
 
-    Relative paths of ``store``, ``database``, ``database_file``, ``inference.models_dir`` and the files of ``tls`` are taken from
-    the file's folder. ``database`` is what ``database_file`` holds, where that is given.
+    Relative paths of ``store``, ``database``, ``database_file``, ``inference.models_dir`` and the files of ``tls`` and ``web``
+    are taken from the file's folder. ``database`` is what ``database_file`` holds, where that is given.
 
     Raises
     ------
@@ -107,6 +107,8 @@ def _anchored(config: Config, folder: Path) -> Config:
     if config.inference.models_dir is not None:
         changes["inference"] = config.inference.model_copy(update={"models_dir": folder / config.inference.models_dir})
     changes["reception"] = _anchor_tls(config.reception, folder)
+    secrets = {name: folder / path for name, path in config.web if isinstance(path, Path)}
+    changes["web"] = config.web.model_copy(update=secrets)
     changes["destinations"] = tuple(_anchor_tls(destination, folder) for destination in config.destinations)
     return config.model_copy(update=changes)
 

@@ -13,6 +13,7 @@ from node.config.reporting import ReportingConfig
 from node.config.retention import RetentionConfig
 from node.config.section import Section
 from node.config.selection import SelectionConfig
+from node.config.web import WebConfig
 
 
 class JobsConfig(Section):
@@ -74,6 +75,7 @@ class Config(Section):
     destinations: tuple[DestinationConfig, ...] = Field((), description="Where results go; one is independent of the others.")
     jobs: JobsConfig = Field(JobsConfig(), description="How work is queued.")
     retention: RetentionConfig = Field(RetentionConfig(), description="What is deleted on its own, and when.")
+    web: WebConfig = Field(WebConfig(), description="The dashboard, its JSON twins, metrics and health.")
     log: LogConfig = Field(LogConfig(), description="What is logged.")
 
     @model_validator(mode="after")

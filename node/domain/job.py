@@ -7,7 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import NewType
 
-from node.domain.errors import Declined, Finding, NodeError, Reason, TransientError
+from node.domain.errors import Declined, Finding, NodeError, Reason, Severity, TransientError
 from node.domain.identity import SOPInstanceUID
 from node.domain.prediction import ModelIdentity
 
@@ -71,7 +71,14 @@ _SENT_OR_WAITING = frozenset({DeliveryState.SENDING, DeliveryState.WAITING})
 DELIVERY_PREDECESSORS: Mapping[DeliveryState, frozenset[DeliveryState]] = MappingProxyType(
     {
         DeliveryState.QUEUED: frozenset(
-            {DeliveryState.QUEUED, DeliveryState.DEAD, DeliveryState.INCOMPLETE, DeliveryState.CANCELLED, DeliveryState.WAITING}
+            {
+                DeliveryState.QUEUED,
+                DeliveryState.DEAD,
+                DeliveryState.INCOMPLETE,
+                DeliveryState.CANCELLED,
+                DeliveryState.WAITING,
+                DeliveryState.DELIVERED,
+            }
         ),
         DeliveryState.SENDING: _SENT_OR_WAITING | {DeliveryState.QUEUED},
         DeliveryState.WAITING: _SENT_OR_WAITING,
@@ -99,6 +106,8 @@ class AnalysisOutcome:
         Folder of the result objects and of ``report.json``; None if nothing was written.
     object_count
         Number of result objects to deliver.
+    reasons
+        Each code and severity that the result holds, at the study or at one of its measurements, once; to be counted.
     """
 
     status: AnalysisStatus
@@ -106,6 +115,7 @@ class AnalysisOutcome:
     folder: Path | None = None
     object_count: int = 0
     models: tuple[ModelIdentity, ...] = ()
+    reasons: tuple[tuple[Reason, Severity], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,10 +1,11 @@
 """What became of the studies, as people read it in commands and on pages; holds no patient data."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import JobState
+from node.domain.job import DeliveryState, JobState
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,80 @@ class StudyHistory:
     study: StudyEntry
     analyses: tuple[AnalysisEntry, ...]
     events: tuple[EventEntry, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StudyQuery:
+    """Which studies are looked for; what is None or empty admits all.
+
+    Parameters
+    ----------
+    states
+        The study is in one of these states.
+    deliveries
+        A delivery of its current analysis is in one of these states.
+    reason
+        Code that its current analysis, a measurement of it or a delivery of it carries.
+    text
+        Part of the Study Instance UID.
+    is_dead
+        Only studies that failed, or of which a delivery was given up or refused in part: nothing more happens on its own.
+    limit, offset
+        Which part of the list; no limit gives all.
+    """
+
+    states: frozenset[JobState] = frozenset()
+    status: str | None = None
+    deliveries: frozenset[DeliveryState] = frozenset()
+    reason: str | None = None
+    text: str = ""
+    is_dead: bool = False
+    limit: int | None = None
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class StudyList:
+    """A part of the studies that were looked for, last changed first, and how many there are in all."""
+
+    entries: tuple[StudyEntry, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Durations:
+    """How long analyses took: for each bound in seconds, how many took no longer; the number and the sum of all."""
+
+    at_most: Mapping[float, int] = field(default_factory=dict)
+    count: int = 0
+    sum_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Everything that is counted; what happened outlives the studies that are purged, so that it never decreases.
+
+    Parameters
+    ----------
+    studies
+        Studies that are there now, by state.
+    deliveries
+        Deliveries that are there now, by destination and state.
+    oldest_queued_at
+        When the study that has waited longest for a worker was announced or changed.
+    received
+        How many studies were announced for the first time.
+    analyses, attempts
+        How many analyses ended, by kind of end and reason (empty without one); attempts at a delivery, by destination and end.
+    reasons
+        How many analyses had a reason, by code and verdict.
+    """
+
+    studies: Mapping[str, int]
+    deliveries: Mapping[tuple[str, str], int]
+    oldest_queued_at: datetime | None
+    received: int
+    analyses: Mapping[tuple[str, str], int]
+    attempts: Mapping[tuple[str, str], int]
+    reasons: Mapping[tuple[str, str], int]
+    durations: Durations

@@ -10,8 +10,9 @@ from sqlalchemy.orm import Session
 
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import JobState
-from node.domain.worklist import AuditEntry, StudyEntry, StudyHistory
+from node.domain.job import AnalysisId, JobState
+from node.domain.worklist import AuditEntry, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
+from node.jobs.counting import count_all
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
 from node.jobs.tasks import APPLICATION_NAME, Task
@@ -50,13 +51,22 @@ class JobClient:
 
     def studies(self, state: JobState | None = None) -> tuple[StudyEntry, ...]:
         """Return the studies, last changed first."""
-        with self._queue() as (_, session):
-            return list_studies(session, state)
+        return self.find(StudyQuery(states=frozenset() if state is None else frozenset({state}))).entries
+
+    def find(self, query: StudyQuery) -> StudyList:
+        """Return the studies that are looked for, last changed first."""
+        with self._reading() as session:
+            return list_studies(session, query)
 
     def study(self, study_instance_uid: StudyInstanceUID) -> StudyHistory:
         """Return everything that is known of a study; raise PermanentError ``study_unknown``."""
-        with self._queue() as (_, session):
+        with self._reading() as session:
             return self._known(session, study_instance_uid)
+
+    def tally(self) -> Tally:
+        """Return everything that is counted."""
+        with self._reading() as session:
+            return count_all(session)
 
     def retry(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> str:
         """Analyse a study again that failed, was cancelled or waits, or deliver what was not delivered.
@@ -84,11 +94,34 @@ class JobClient:
                 self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
                 return "analysis queued"
             reopened = self._ledger.reopen_deliveries(session, study_instance_uid, actor)
-            for analysis_id, destination, attempt in reopened:
-                self._enqueue(client, session, Task.delivery(analysis_id, destination, attempt, first_attempt=attempt))
             if not reopened:
                 raise PermanentError(Reason.NOTHING_TO_RETRY, f"study {study_instance_uid} is {state}: nothing to retry")
-            return "delivery queued to " + ", ".join(destination for _, destination, _ in reopened)
+            return self._deliver(client, session, reopened)
+
+    def resend(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> str:
+        """Deliver the current results of a study again to every destination, also where they were delivered.
+
+        Returns
+        -------
+        str
+            What is done now, as a phrase.
+
+        Raises
+        ------
+        PermanentError
+            ``study_unknown``, or ``nothing_to_retry`` if there are no results or they are being delivered.
+        """
+        with self._queue() as (client, session):
+            state = self._known(session, study_instance_uid).study.state
+            reopened = self._ledger.reopen_deliveries(session, study_instance_uid, actor, also_delivered=True)
+            if not reopened:
+                raise PermanentError(Reason.NOTHING_TO_RETRY, f"study {study_instance_uid} is {state}: nothing to send again")
+            return self._deliver(client, session, reopened)
+
+    def _deliver(self, client: DBOSClient, session: Session, reopened: Sequence[tuple[AnalysisId, str, int]]) -> str:
+        for analysis_id, destination, attempt in reopened:
+            self._enqueue(client, session, Task.delivery(analysis_id, destination, attempt, first_attempt=attempt))
+        return "delivery queued to " + ", ".join(destination for _, destination, _ in reopened)
 
     def cancel(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> int:
         """Cancel what has not ended of a study; return how many analyses and deliveries that were.
@@ -137,7 +170,7 @@ class JobClient:
 
     def audit(self, study_instance_uid: StudyInstanceUID | None = None, since: datetime | None = None) -> tuple[AuditEntry, ...]:
         """Return the audit trail, oldest first, of one study or of all; also of studies that were purged."""
-        with self._queue() as (_, session):
+        with self._reading() as session:
             return read_audit(session, study_instance_uid, since)
 
     def _delete_workflows(self, history: StudyHistory) -> None:
@@ -166,6 +199,13 @@ class JobClient:
         client = self._client()
         with self._ledger.transaction() as session:
             yield client, session
+
+    @contextmanager
+    def _reading(self) -> Iterator[Session]:
+        """Give a transaction of the ledger that only reads."""
+        self._client()
+        with self._ledger.reading() as session:
+            yield session
 
     def _client(self) -> DBOSClient:
         with self._lock:

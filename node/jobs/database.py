@@ -16,6 +16,9 @@ from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from node.domain.errors import ConfigError, Reason, TransientError
 from node.jobs.schema import SCHEMA, Row
 
+#: Execution options of a transaction that only reads: on SQLite it takes no lock of a writer.
+READING = {"cspine_reading": True}
+
 _CONNECT_TIMEOUT_S = 10
 _LOCK_TIMEOUT_S = 30
 
@@ -71,7 +74,8 @@ def _set_up_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_immediately(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    is_reading = any(name in connection.get_execution_options() for name in READING)
+    connection.exec_driver_sql("BEGIN" if is_reading else "BEGIN IMMEDIATE")
 
 
 def server_time(database: str) -> datetime:

@@ -29,7 +29,8 @@ from node.domain.job import (
     Ending,
     JobState,
 )
-from node.jobs.database import translated_errors
+from node.jobs.counting import note_duration, note_reasons
+from node.jobs.database import READING, translated_errors
 from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, Row, StudyRow
 
 Clock = Callable[[], datetime]
@@ -79,6 +80,12 @@ class Ledger:
         self._engine = engine
         self._url = url
         self._clock = clock
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """Run the block in a transaction that only reads, and so holds up no writer; errors as of :meth:`transaction`."""
+        with translated_errors(self._url), Session(self._engine.execution_options(**READING)) as session:
+            yield session
 
     @contextmanager
     def transaction(self) -> Iterator[Session]:
@@ -204,6 +211,8 @@ class Ledger:
             analysis.reason, analysis.message = ending.reason, ending.message
             analysis.findings = [asdict(finding) for finding in ending.findings]
             analysis.finished_at = self._clock()
+            if ending.state == JobState.DECLINED:
+                note_reasons(session, analysis_id, ((one.code, one.severity) for one in ending.findings))
             self._note_ending(session, analysis.study_instance_uid, f"analysis {ending.state}", analysis_id, ending)
             self._touch(session, analysis.study_instance_uid)
 
@@ -224,6 +233,8 @@ class Ledger:
             for destination in destinations:
                 if session.get(DeliveryRow, (analysis_id, destination)) is None:
                     session.add(self._new_delivery(analysis_id, destination))
+            note_reasons(session, analysis_id, outcome.reasons)
+            note_duration(session, analysis)
             weights = ", ".join(f"{one.name} {one.version} sha256 {one.sha256}" for one in outcome.models)
             self._note(session, analysis.study_instance_uid, f"analysis {outcome.status}", analysis_id, message=weights)
             self._touch(session, analysis.study_instance_uid)
@@ -276,11 +287,15 @@ class Ledger:
             self._touch(session, analysis.study_instance_uid)
 
     def reopen_deliveries(
-        self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = ""
+        self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "", *, also_delivered: bool = False
     ) -> tuple[tuple[AnalysisId, str, int], ...]:
         """Put the ended or waiting deliveries of the current analysis back; return identity and next attempt of each."""
         study = _locked(session, StudyRow, study_instance_uid)
         retried = DELIVERY_PREDECESSORS[DeliveryState.QUEUED] - {DeliveryState.QUEUED}
+        if also_delivered:
+            self._undo_delivered(session, study)
+        else:
+            retried -= {DeliveryState.DELIVERED}
         query = select(DeliveryRow).where(
             DeliveryRow.analysis_id == (study.current_analysis if study else None), DeliveryRow.state.in_(retried)
         )
@@ -294,6 +309,13 @@ class Ledger:
             self._note(session, study_instance_uid, "delivery retried", delivery.destination, message=_by(actor))
             reopened.append((AnalysisId(delivery.analysis_id), delivery.destination, delivery.attempt))
         return tuple(reopened)
+
+    def _undo_delivered(self, session: Session, study: StudyRow | None) -> None:
+        """Let an analysis count as delivered only when what is sent again has arrived."""
+        analysis = _locked(session, AnalysisRow, (study.current_analysis if study else None) or "")
+        if study is not None and analysis is not None and analysis.state == JobState.DELIVERED:
+            analysis.state = JobState.ANALYSED
+            study.updated_at = self._clock()
 
     def note_retry(self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "") -> None:
         """Note who had a study analysed again."""

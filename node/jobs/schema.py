@@ -101,3 +101,23 @@ class EventRow(Row):
     subject: Mapped[str]
     reason: Mapped[str | None]
     message: Mapped[str]
+
+
+class DurationRow(Row):
+    """How long an analysis took that has a result; outlives the analysis."""
+
+    __tablename__ = "durations"
+
+    analysis_id: Mapped[str] = mapped_column(primary_key=True)
+    at: Mapped[datetime] = mapped_column(index=True)
+    seconds: Mapped[float]
+
+
+class ReasonRow(Row):
+    """A reason that an analysis holds, at the study or at one of its measurements; outlives the analysis."""
+
+    __tablename__ = "reasons"
+
+    analysis_id: Mapped[str] = mapped_column(primary_key=True)
+    code: Mapped[str] = mapped_column(primary_key=True)
+    verdict: Mapped[str] = mapped_column(primary_key=True)

@@ -3,23 +3,66 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import JobState
-from node.domain.worklist import AnalysisEntry, AuditEntry, DeliveryEntry, EventEntry, StudyEntry, StudyHistory
-from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, StudyRow
+from node.domain.job import DeliveryState, JobState
+from node.domain.worklist import (
+    AnalysisEntry,
+    AuditEntry,
+    DeliveryEntry,
+    EventEntry,
+    StudyEntry,
+    StudyHistory,
+    StudyList,
+    StudyQuery,
+)
+from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, ReasonRow, StudyRow
+
+_ALL = StudyQuery()
 
 
-def list_studies(session: Session, state: JobState | None = None) -> tuple[StudyEntry, ...]:
-    """Return the studies, last changed first."""
-    studies = session.scalars(select(StudyRow).order_by(StudyRow.updated_at.desc(), StudyRow.study_instance_uid)).all()
+def list_studies(session: Session, query: StudyQuery = _ALL) -> StudyList:
+    """Return the studies that are looked for, last changed first."""
+    found = _found(query)
+    total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    ordered = found.order_by(StudyRow.updated_at.desc(), StudyRow.study_instance_uid).offset(query.offset).limit(query.limit)
+    studies = session.scalars(ordered).all()
     current = {study.current_analysis for study in studies if study.current_analysis is not None}
     rows = session.scalars(select(AnalysisRow).where(AnalysisRow.analysis_id.in_(current)))
     analyses = {entry.analysis_id: entry for entry in _analysis_entries(session, rows)}
-    entries = (_study_entry(study, analyses.get(study.current_analysis or "")) for study in studies)
-    return tuple(entry for entry in entries if state is None or entry.state == state)
+    return StudyList(tuple(_study_entry(study, analyses.get(study.current_analysis or "")) for study in studies), total)
+
+
+#: The state of a study, as :func:`_study_entry` finds it.
+STUDY_STATE = case(
+    (StudyRow.claimed < StudyRow.arrivals, JobState.QUEUED.value),
+    (AnalysisRow.state.is_(None), JobState.CANCELLED.value),
+    else_=AnalysisRow.state,
+)
+CURRENT = StudyRow.current_analysis == AnalysisRow.analysis_id
+
+
+def _found(query: StudyQuery) -> Select[StudyRow]:
+    found = select(StudyRow).outerjoin(AnalysisRow, CURRENT)
+    if query.states:
+        found = found.where(STUDY_STATE.in_(sorted(query.states)))
+    if query.status:
+        found = found.where(AnalysisRow.status == query.status)
+    if query.text:
+        found = found.where(StudyRow.study_instance_uid.contains(query.text, autoescape=True))
+    delivery = select(DeliveryRow).where(DeliveryRow.analysis_id == StudyRow.current_analysis)
+    if query.deliveries:
+        found = found.where(delivery.where(DeliveryRow.state.in_(sorted(query.deliveries))).exists())
+    if query.is_dead:
+        dead = delivery.where(DeliveryRow.state.in_([DeliveryState.DEAD, DeliveryState.INCOMPLETE]))
+        found = found.where(or_(STUDY_STATE.in_([JobState.FAILED]), dead.exists()))
+    if query.reason:
+        reasons = select(ReasonRow).where(ReasonRow.analysis_id == StudyRow.current_analysis, ReasonRow.code == query.reason)
+        refused = delivery.where(DeliveryRow.reason == query.reason)
+        found = found.where(or_(AnalysisRow.reason == query.reason, reasons.exists(), refused.exists()))
+    return found
 
 
 def read_history(session: Session, study_instance_uid: StudyInstanceUID) -> StudyHistory | None:

@@ -5,14 +5,20 @@ Out: a folder of finished files and the :class:`~node.domain.report.ReportObject
 gives the same bytes. It never measures, never changes a value, never writes a withheld one, and sends nothing.
 """
 
+from node.reporting.browse import BrowsedSeries
 from node.reporting.build import build_report, write_declined
 from node.reporting.codes import private_codes
+from node.reporting.document import MeasurementsDocument
 from node.reporting.folder import read_report, report_content
-from node.reporting.measurements_json import encode, measured_document, measurements_schema
+from node.reporting.measurements_json import encode, measured_document, measurements_schema, read_measurements
 from node.reporting.prior import measurement_report, read_prior
 from node.reporting.provenance import Software
+from node.reporting.reasons_zh import REASONS_ZH
 
 __all__ = [
+    "REASONS_ZH",
+    "BrowsedSeries",
+    "MeasurementsDocument",
     "Software",
     "build_report",
     "encode",
@@ -20,6 +26,7 @@ __all__ = [
     "measurement_report",
     "measurements_schema",
     "private_codes",
+    "read_measurements",
     "read_prior",
     "read_report",
     "report_content",

@@ -20,7 +20,7 @@ from node.reporting.canvas import Picture
 from node.reporting.conform import freeze
 from node.reporting.folder import write_report
 from node.reporting.ko import build_ko
-from node.reporting.measurements_json import declined_document, encode, measured_document
+from node.reporting.measurements_json import MEASUREMENTS_NAME, declined_document, encode, measured_document
 from node.reporting.overlay import draw_pictures
 from node.reporting.page import summary_page
 from node.reporting.pr import build_pr
@@ -33,8 +33,6 @@ from node.reporting.sr import as_comprehensive_sr, build_sr
 from node.reporting.sr_lines import build_sr_lines, lines_as_comprehensive_sr
 from node.reporting.sr_volumes import build_sr_volumes, volumes_as_comprehensive_sr
 from node.reporting.subject import Subject, subject_of
-
-MEASUREMENTS_NAME = "measurements.json"
 
 _T = TypeVar("_T")
 

@@ -1,5 +1,6 @@
 """The shape of ``measurements.json``: a stable contract, in which keys are added but never renamed or removed."""
 
+from collections.abc import Iterator
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -192,3 +193,19 @@ class MeasurementsDocument(_Entry):
     predecessor_sop_instance_uid: str | None = Field(
         description="Measurement SR of the version before of this study, which this one replaces."
     )
+
+    @property
+    def every_reason(self) -> tuple["ReasonEntry", ...]:
+        """Each reason that stands anywhere in the document, once."""
+        return tuple(dict.fromkeys(_reasons_in(self)))
+
+
+def _reasons_in(part: object) -> Iterator[ReasonEntry]:
+    if isinstance(part, ReasonEntry):
+        yield part
+    elif isinstance(part, tuple):
+        for one in part:
+            yield from _reasons_in(one)
+    elif isinstance(part, BaseModel):
+        for _, one in part:
+            yield from _reasons_in(one)

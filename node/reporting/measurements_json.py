@@ -1,10 +1,13 @@
 """An analysis as ``measurements.json``: the numbers for programs, with the same rounding as the SR."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pydantic import ValidationError
 
 from node.domain.analysis import Analysis
 from node.domain.anatomy import LANDMARKS, Structure
-from node.domain.errors import Declined, Finding, Severity
+from node.domain.errors import Declined, Finding, PermanentError, Reason, Severity
 from node.domain.identity import StudyInstanceUID
 from node.domain.image import Volume
 from node.domain.measurement import (
@@ -41,6 +44,8 @@ from node.reporting.figures import shown
 from node.reporting.prior import changes_of
 from node.reporting.provenance import Software
 
+MEASUREMENTS_NAME = "measurements.json"
+
 _VERDICTS = tuple(Verdict)
 
 
@@ -52,6 +57,21 @@ def measurements_schema() -> dict[str, object]:
 def encode(document: MeasurementsDocument) -> bytes:
     """Return a document as indented UTF-8 JSON with a final newline."""
     return (document.model_dump_json(indent=2) + "\n").encode()
+
+
+def read_measurements(folder: Path) -> MeasurementsDocument:
+    """Return what the ``measurements.json`` of a report says.
+
+    Raises
+    ------
+    PermanentError
+        ``report_unreadable`` if the folder holds none of this version.
+    """
+    try:
+        return MeasurementsDocument.model_validate_json((folder / MEASUREMENTS_NAME).read_bytes())
+    except (OSError, ValidationError) as error:
+        what = f"{folder.name} holds no {MEASUREMENTS_NAME} that can be read; analyse the study again"
+        raise PermanentError(Reason.REPORT_UNREADABLE, what) from error
 
 
 def measured_document(

@@ -90,7 +90,7 @@ def sagittal_picture(series: SegmentedSeries, measured: SagittalMeasurements, wo
         x, y = placed[placed[:, 0].argmax()]
         labels.append(((float(x), float(y)), _label(mark, one, index, words), _LABEL_COLOURS[one.structure]))
     _set_labels(picture, labels)
-    _draw_edges(picture.drawing.size, picture, ("A", "P", "S", "I"))
+    draw_edges(picture.drawing.size, picture, ("A", "P", "S", "I"))
     return picture.drawing
 
 
@@ -106,7 +106,7 @@ def axial_picture(series: SegmentedSeries, measured: AxialSliceMeasurements, wor
             placed = picture.line(one.evidence[0].points, WHITE)
             x, y = placed[placed[:, axis].argmax()] + (0.0, 14.0) if axis else placed[placed[:, axis].argmax()] + (14.0, 0.0)
             picture.drawing.words((float(x), float(y)), words.value(one), Style(WHITE, 24), anchor)
-    _draw_edges(picture.drawing.size, picture, ("R", "L", "A", "P"))
+    draw_edges(picture.drawing.size, picture, ("R", "L", "A", "P"))
     return picture.drawing
 
 
@@ -168,7 +168,7 @@ def _apart(rows: Iterable[float], lowest: float) -> list[float]:
     return moved
 
 
-def _draw_edges(size: tuple[int, int], picture: SlicePicture, letters: tuple[str, str, str, str]) -> None:
+def draw_edges(size: tuple[int, int], picture: SlicePicture, letters: tuple[str, str, str, str]) -> None:
     """Set the letters of the patient directions at the left, right, upper and lower edge."""
     width, height = size
     places = (

@@ -90,6 +90,11 @@ class Store:
             raise PermanentError(Reason.NO_USABLE_SERIES, f"the store holds no study {study_instance_uid}; send it again")
         return ReceivedStudy(study_instance_uid, tuple(_series(study_instance_uid, path) for path in series_folders))
 
+    def first_instance(self, study_instance_uid: StudyInstanceUID) -> Path | None:
+        """Return one file of a study, None if the store does not hold it; reads no file."""
+        folder = self._study_folder(study_instance_uid)
+        return next((path for series in sorted(folder.glob("*")) for path in sorted(series.glob("*.dcm"))), None)
+
     def study_digest(self, study_instance_uid: StudyInstanceUID) -> str:
         """Return SHA-256, hexadecimal, of the MR images of a study: their SOP Instance UIDs and their content.
 

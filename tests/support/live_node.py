@@ -41,6 +41,7 @@ class LiveNode:
             },
             "destinations": [destination.model_dump(mode="json") for destination in destinations],
             "jobs": {"polling_s": 0.1},
+            "web": {"enabled": False},
         }
         self.config = folder / "config.yaml"
         for section, change in (changes or {}).items():

@@ -51,7 +51,7 @@ def announced(ledger: Ledger) -> int:
 
 def entry(ledger: Ledger) -> StudyEntry:
     with ledger.transaction() as session:
-        (only,) = list_studies(session)
+        (only,) = list_studies(session).entries
     return only
 
 
@@ -196,7 +196,7 @@ def test_removed_study_leaves_its_events(ledger: Ledger):
     ledger.record_analysis(ours.analysis_id, OUTCOME, ["pacs"])
     with ledger.transaction() as session:
         ledger.remove(session, STUDY)
-        assert list_studies(session) == ()
+        assert list_studies(session).entries == ()
         assert read_history(session, STUDY) is None
     announced(ledger)
     assert kinds(ledger) == ["study ready", "analysis measured", "study purged", "study ready"]

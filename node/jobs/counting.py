@@ -1,0 +1,71 @@
+"""What the ledger counts, for monitoring: what is kept for it, and one query for each kind of number."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import case, func, select
+from sqlalchemy.orm import Session
+
+from node.domain.errors import Reason, Severity
+from node.domain.job import AnalysisId, AnalysisStatus, DeliveryState, JobState
+from node.domain.worklist import Durations, Tally
+from node.jobs.schema import AnalysisRow, DeliveryRow, DurationRow, EventRow, ReasonRow, StudyRow
+from node.jobs.worklist import CURRENT, STUDY_STATE
+
+_BOUNDS_S = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
+_ANALYSIS, _DELIVERY = "analysis ", "delivery "
+_FIRST = "announcement 1"
+# Who retried what stands among the events too.
+_ANALYSIS_ENDS = {f"{_ANALYSIS}{end}" for end in (*AnalysisStatus, *JobState)}
+_DELIVERY_ENDS = {f"{_DELIVERY}{end}" for end in DeliveryState}
+
+
+def note_reasons(session: Session, analysis_id: AnalysisId, reasons: Iterable[tuple[Reason, Severity]]) -> None:
+    """Keep the reasons of an analysis for counting; safe to repeat."""
+    for code, severity in sorted(set(reasons)):
+        session.merge(ReasonRow(analysis_id=analysis_id, code=code, verdict=severity))
+
+
+def note_duration(session: Session, analysis: AnalysisRow) -> None:
+    """Keep how long an analysis took; safe to repeat."""
+    if analysis.started_at is not None and analysis.finished_at is not None:
+        seconds = (analysis.finished_at - analysis.started_at).total_seconds()
+        session.merge(DurationRow(analysis_id=analysis.analysis_id, at=analysis.finished_at, seconds=seconds))
+
+
+def count_all(session: Session) -> Tally:
+    """Return everything that is counted."""
+    destinations = select(DeliveryRow.destination, DeliveryRow.state, func.count())
+    destinations = destinations.group_by(DeliveryRow.destination, DeliveryRow.state)
+    states = select(STUDY_STATE, func.count()).select_from(StudyRow).outerjoin(AnalysisRow, CURRENT).group_by(STUDY_STATE)
+    reasons = select(ReasonRow.code, ReasonRow.verdict, func.count()).group_by(ReasonRow.code, ReasonRow.verdict)
+    events = _events(session)
+    return Tally(
+        studies={state: count for state, count in session.execute(states)},
+        deliveries={(destination, state): count for destination, state, count in session.execute(destinations)},
+        oldest_queued_at=_oldest_queued(session),
+        received=session.scalar(select(func.count()).where(EventRow.kind == "study ready", EventRow.subject == _FIRST)) or 0,
+        analyses={(kind.removeprefix(_ANALYSIS), rest): n for (kind, rest), n in events.items() if kind in _ANALYSIS_ENDS},
+        attempts={(rest, kind.removeprefix(_DELIVERY)): n for (kind, rest), n in events.items() if kind in _DELIVERY_ENDS},
+        reasons={(code, verdict): count for code, verdict, count in session.execute(reasons)},
+        durations=_durations(session),
+    )
+
+
+def _events(session: Session) -> dict[tuple[str, str], int]:
+    """Return how often what happened: of deliveries by destination, of the others by reason."""
+    rest = case((EventRow.kind.startswith(_DELIVERY), EventRow.subject), else_=func.coalesce(EventRow.reason, ""))
+    rows = session.execute(select(EventRow.kind, rest, func.count()).group_by(EventRow.kind, rest))
+    return {(kind, of): count for kind, of, count in rows}
+
+
+def _oldest_queued(session: Session) -> datetime | None:
+    waiting = select(StudyRow.updated_at).outerjoin(AnalysisRow, CURRENT).where(STUDY_STATE.in_([JobState.QUEUED]))
+    return session.scalar(waiting.order_by(StudyRow.updated_at).limit(1))
+
+
+def _durations(session: Session) -> Durations:
+    within = (func.sum(case((DurationRow.seconds <= bound, 1), else_=0)) for bound in _BOUNDS_S)
+    row = session.execute(select(func.count(), func.sum(DurationRow.seconds), *within).select_from(DurationRow)).one()
+    count, total, *found = row
+    return Durations({bound: int(one or 0) for bound, one in zip(_BOUNDS_S, found, strict=True)}, int(count), float(total or 0.0))
