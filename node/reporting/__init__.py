@@ -13,14 +13,14 @@ from node.reporting.folder import read_report, report_content
 from node.reporting.measurements_json import encode, measured_document, measurements_schema, read_measurements
 from node.reporting.prior import measurement_report, read_prior
 from node.reporting.provenance import Software
-from node.reporting.reasons_zh import REASONS_ZH
+from node.reporting.reasons_zh import chinese_reason
 
 __all__ = [
-    "REASONS_ZH",
     "BrowsedSeries",
     "MeasurementsDocument",
     "Software",
     "build_report",
+    "chinese_reason",
     "encode",
     "measured_document",
     "measurement_report",

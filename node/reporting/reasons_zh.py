@@ -65,3 +65,8 @@ REASONS_ZH: dict[Reason, str] = {
     Reason.CORD_ROTATED: "脊髓长轴偏斜",
     Reason.PRIOR_NOT_COMPARABLE: "既往结果由其他模型测得，变化未必可比",
 }
+
+
+def chinese_reason(code: Reason) -> str:
+    """Return the sentence of a code, empty where there is none."""
+    return REASONS_ZH.get(code, "")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from node.domain.errors import Reason
-from node.reporting import REASONS_ZH
+from node.reporting import chinese_reason
 
 #: Key -> English, Chinese. Keys of states, verdicts and values are those of the domain with a prefix.
 WORDS: Mapping[str, tuple[str, str]] = {
@@ -203,4 +203,4 @@ class Wording:
 
     def reason(self, code: str) -> str:
         """Return a reason in this language, empty where only its message says it."""
-        return "" if self.language == "en" or code not in list(Reason) else REASONS_ZH.get(Reason(code), "")
+        return "" if self.language == "en" or code not in list(Reason) else chinese_reason(Reason(code))
