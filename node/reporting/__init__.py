@@ -10,7 +10,7 @@ from node.reporting.build import build_report, write_declined
 from node.reporting.codes import private_codes
 from node.reporting.document import MeasurementsDocument
 from node.reporting.folder import read_report, report_content
-from node.reporting.measurements_json import encode, measured_document, measurements_schema, read_measurements
+from node.reporting.measurements_json import measured_document, measurements_schema, read_measurements
 from node.reporting.prior import measurement_report, read_prior
 from node.reporting.provenance import Software
 from node.reporting.reasons_zh import chinese_reason
@@ -21,7 +21,6 @@ __all__ = [
     "Software",
     "build_report",
     "chinese_reason",
-    "encode",
     "measured_document",
     "measurement_report",
     "measurements_schema",

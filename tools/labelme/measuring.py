@@ -19,7 +19,8 @@ from node.domain.measurement import Measurements
 from node.domain.prediction import Keypoint, Keypoints, Masks, ModelIdentity
 from node.domain.study import SeriesRole
 from node.measurement import measure_axial, measure_study
-from node.reporting import Software, encode, measured_document
+from node.reporting import Software, measured_document
+from node.reporting.measurements_json import encode
 from tools.labelme.annotation import Annotation
 from tools.labelme.export import short_name
 from tools.labelme.geometry import SliceGeometry
