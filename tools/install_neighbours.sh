@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install the programs that the integration tests talk to: Debian packages where they are missing and we are root, the OHIF
-# viewer and the Cornerstone adapters into .neighbours. What cannot be had is a warning here and an error where CI is set.
+# viewer, the Cornerstone adapters and axe-core into .neighbours. What cannot be had is a warning here and an error where CI is set.
 # Usage: tools/install_neighbours.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -35,7 +35,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   install_packages || refuse "not installed: ${missing[*]}"
 fi
 
-# --- JavaScript: the adapters by their lock file; of OHIF the built application only, without what it was built from
+# --- JavaScript: the adapters and axe-core by their lock file; of OHIF the built application only, without what it was built from
 ohif=3.13.2
 ohif_sha512=5997719a9986eeba85816f5924b71b82bdd70ad2e2d4a0cd3e831a798e4f3deea3e06e1f8c48e393271933a0ba664d85f3b04ac457e9abe8dde715d907d13c10
 source=tests/support/javascript
@@ -44,7 +44,7 @@ wanted=$(cat "$source/package-lock.json" "$0" | sha256sum | cut -d' ' -f1)
 [ "$(cat "$target/.installed" 2>/dev/null)" = "$wanted" ] && exit 0
 
 install_javascript() {
-  echo "installing OHIF and the Cornerstone adapters into $target (once)"
+  echo "installing OHIF, the Cornerstone adapters and axe-core into $target (once)"
   rm -rf "$target" && mkdir -p "$target/ohif" || return 1
   cp "$source/package.json" "$source/package-lock.json" "$target/" || return 1
   (
@@ -60,4 +60,4 @@ install_javascript() {
   ) || return 1
   echo "$wanted" > "$target/.installed"
 }
-install_javascript || refuse "OHIF and the Cornerstone adapters could not be installed"
+install_javascript || refuse "OHIF, the Cornerstone adapters and axe-core could not be installed"

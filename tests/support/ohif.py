@@ -1,6 +1,5 @@
 """The OHIF viewer in a headless Chromium, in front of an Orthanc: what a radiologist sees of a study."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,33 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from tests.support.external import require_tool
-from tests.support.neighbours import neighbour, require_package
+from tests.support.chromium import PATIENCE_MS, keep_screen, running_chromium
+from tests.support.neighbours import neighbour
 from tests.support.viewer_server import serving_viewer
 
 if TYPE_CHECKING:  # a laptop without Playwright skips these tests
     from playwright.sync_api import Browser, Page
 
-_ROOT = Path(__file__).resolve().parents[2]
 _IN_PAGE = Path(__file__).parent / "javascript" / "viewer.js"
-_PATIENCE_MS = 60_000
 _EDGE = 40
-_FLAGS = [
-    "--headless=new",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-gl=angle",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-    "--disable-dev-shm-usage",
-    "--no-proxy-server",
-]
-#: No name is looked up and no address but loopback is asked.
-_LOOPBACK_ONLY = "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1"
 
 
 @dataclass(frozen=True)
@@ -76,13 +57,11 @@ class Viewer:
 
     def wait_for(self, condition: str, *arguments: object) -> None:
         """Return when a JavaScript expression of ``given`` holds."""
-        self.page.wait_for_function(f"given => {condition}", arg=arguments, timeout=_PATIENCE_MS)
+        self.page.wait_for_function(f"given => {condition}", arg=arguments, timeout=PATIENCE_MS)
 
     def keep(self, name: str) -> None:
         """Keep a picture of the screen for whoever reads the results of CI."""
-        folder = _ROOT / os.environ.get("CI_ARTIFACTS", ".artifacts")
-        folder.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=folder / f"{name}.png")
+        keep_screen(self.page, name)
 
 
 @dataclass(frozen=True)
@@ -96,7 +75,7 @@ class Ohif:
     def study(self, uid: str) -> Iterator[Viewer]:
         """Open a study in a fresh profile and yield it when its first image is on the screen."""
         context = self.browser.new_context(viewport={"width": 1400, "height": 900}, service_workers="block")
-        context.set_default_timeout(_PATIENCE_MS)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_init_script(path=_IN_PAGE)
         try:
             viewer = Viewer(context.new_page())
@@ -111,15 +90,5 @@ class Ohif:
 @contextmanager
 def running_ohif(pacs_port: int) -> Iterator[Ohif]:
     """Serve OHIF and run a Chromium until the block is left."""
-    require_package("playwright")
-    from playwright.sync_api import sync_playwright  # noqa: PLC0415 - see require_package
-
-    chromium = require_tool("chromium")
-    with serving_viewer(neighbour("ohif"), pacs_port) as address, sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, chromium_sandbox=False, args=[*_FLAGS, _LOOPBACK_ONLY], timeout=_PATIENCE_MS
-        )
-        try:
-            yield Ohif(address, browser)
-        finally:
-            browser.close()
+    with running_chromium() as browser, serving_viewer(neighbour("ohif"), pacs_port) as address:
+        yield Ohif(address, browser)
