@@ -37,7 +37,7 @@ from node.domain.job import (
     ending_of,
     retry_delay_s,
 )
-from node.jobs import Claim, EngineSettings, Ledger, Task, WorkflowName, running_engine
+from node.jobs import Claim, EngineSettings, Ledger, Task, Tries, WorkflowName, running_engine
 from node.log import job_context
 
 _log = logging.getLogger(__name__)
@@ -126,22 +126,23 @@ def engine_settings(config: Config, slot: int) -> EngineSettings:
     A SQLite database belongs to one machine, so its workers need no machine name: a container may change its own.
     """
     is_local = config.database.startswith("sqlite:")
-    folder = config.database.removeprefix("sqlite:") if is_local else config.store.removeprefix("file:") + "/locks/x"
     return EngineSettings(
         database=config.database,
         machine_name="local" if is_local else config.jobs.machine_name or socket.gethostname(),
         slot=slot,
         slots=config.jobs.workers,
-        lock_folder=Path(folder).absolute().parent,
+        lock_folder=Path(config.database.removeprefix("sqlite:")).absolute().parent if is_local else None,
         polling_s=config.jobs.polling_s,
         shutdown_grace_s=config.jobs.shutdown_grace_s,
+        takeover_s=config.jobs.takeover_s,
+        alarm_s=config.jobs.alarm_s,
     )
 
 
 def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsConfig) -> list[ScheduleInput]:
     """Declare the workflows to the engine, under the names that the job database knows; return those that run by the clock."""
     analyses = AnalysisWorkflow(collaborators, ledger, jobs)
-    deliveries = DeliveryWorkflow(collaborators, ledger)
+    deliveries = DeliveryWorkflow(collaborators, ledger, jobs.maximum_recovery_attempts)
 
     @DBOS.workflow(name=WorkflowName.ANALYSE)
     def analyse(study_instance_uid: str, arrival: int, attempt: int) -> str:
@@ -168,6 +169,7 @@ class AnalysisWorkflow:
     def __init__(self, collaborators: Collaborators, ledger: Ledger, jobs: JobsConfig) -> None:
         self._collaborators = collaborators
         self._ledger = ledger
+        self._tries = Tries(ledger)
         self._jobs = jobs
 
     def run(self, study_instance_uid: StudyInstanceUID, arrival: int, attempt: int) -> str:
@@ -189,14 +191,21 @@ class AnalysisWorkflow:
         return self._finish(result, analysis_id)
 
     def _claim(self, study_instance_uid: StudyInstanceUID, arrival: int, workflow_id: str) -> Json:
-        identity = _guarded(
-            lambda: (self._collaborators.study_digest(study_instance_uid), self._collaborators.analyser.fingerprint())
-        )
+        if self._tries.begin(workflow_id) >= self._jobs.maximum_recovery_attempts:
+            message = f"the worker ended {self._jobs.maximum_recovery_attempts} times while it read this study; see its log"
+            identity: tuple[str, str] | NodeError = PermanentError(Reason.PROCESS_ENDED, message)
+        else:
+            identity = _guarded(lambda: self._identity(study_instance_uid))
         digest, fingerprint = ("", "") if isinstance(identity, NodeError) else identity
         claim = Claim(study_instance_uid, digest, fingerprint, workflow_id)
         ending = ending_of(identity) if isinstance(identity, NodeError) else None
         is_ours = self._ledger.claim(claim, arrival)
+        self._tries.end([workflow_id])
         return _json(_CLAIM_RESULT, _ClaimResult(claim.analysis_id, ending) if is_ours else _ClaimResult(None))
+
+    def _identity(self, study_instance_uid: StudyInstanceUID) -> tuple[str, str]:
+        """Return the digest of what is stored of a study now, and what else decides the result."""
+        return self._collaborators.study_digest(study_instance_uid), self._collaborators.analyser.fingerprint()
 
     def _analyse(
         self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId, workflow_id: str, ending: Ending | None
@@ -242,10 +251,12 @@ class AnalysisWorkflow:
 class DeliveryWorkflow:
     """One attempt to deliver an analysis to a destination, recorded; the next attempt is a job of its own."""
 
-    def __init__(self, collaborators: Collaborators, ledger: Ledger) -> None:
+    def __init__(self, collaborators: Collaborators, ledger: Ledger, maximum_recovery_attempts: int) -> None:
         self._deliverer = collaborators.deliverer
         self._destinations = {destination.name: destination for destination in collaborators.destinations}
         self._ledger = ledger
+        self._tries = Tries(ledger)
+        self._maximum_recovery_attempts = maximum_recovery_attempts
 
     def run(self, analysis_id: AnalysisId, destination: str, attempt: int, first_attempt: int) -> str:
         """Return the state in which the delivery is left."""
@@ -253,7 +264,7 @@ class DeliveryWorkflow:
         ending = _DELIVERY_ENDING.validate_python(sent)
         if ending is None:
             return DeliveryState.CANCELLED
-        _step("record", lambda: self._ledger.end_delivery(analysis_id, destination, ending))
+        _step("record", lambda: self._record(analysis_id, destination, attempt, ending))
         _log.info("delivery ended", extra={"state": ending.state, "reason": ending.reason, "explanation": ending.message})
         if ending.retry_in_s is not None:
             _enqueue(Task.delivery(analysis_id, destination, attempt + 1, first_attempt=first_attempt), ending.retry_in_s)
@@ -263,6 +274,9 @@ class DeliveryWorkflow:
         folder = self._ledger.begin_delivery(analysis_id, name, attempt)
         if folder is None:
             return None
+        if self._tries.begin(Task.delivery(analysis_id, name, attempt).workflow_id) >= self._maximum_recovery_attempts:
+            message = f"the worker ended {self._maximum_recovery_attempts} times during it; see its log, then `studies retry`"
+            return _json(_DELIVERY_ENDING, DeliveryEnding(DeliveryState.DEAD, 0, Reason.PROCESS_ENDED, message))
         destination = self._destinations.get(name)
         if destination is None:
             message = f"{name} is no longer among the destinations of the configuration"
@@ -270,6 +284,10 @@ class DeliveryWorkflow:
         result = _guarded(lambda: self._deliverer.deliver(destination, folder))
         ending = delivery_ending(result, attempt - first_attempt + 1, destination.retry)
         return _json(_DELIVERY_ENDING, replace(ending, evidence=_evidence(result, destination)))
+
+    def _record(self, analysis_id: AnalysisId, name: str, attempt: int, ending: DeliveryEnding) -> None:
+        self._ledger.end_delivery(analysis_id, name, ending)
+        self._tries.end([Task.delivery(analysis_id, name, attempt).workflow_id])
 
 
 def _evidence(result: DeliveryOutcome | NodeError, destination: DestinationConfig) -> str:

@@ -22,7 +22,7 @@ class JobsConfig(Section):
     workers: int = Field(1, ge=1, le=64, description="Worker processes that serve starts; each analyses one study at a time.")
     polling_s: float = Field(0.15, ge=0.05, le=60, description="How often a worker looks for work, in seconds.")
     maximum_recovery_attempts: int = Field(
-        3, ge=1, le=100, description="An analysis that ends its process this often is parked as failed."
+        3, ge=1, le=100, description="An analysis or a delivery that ends its process this often is parked as failed."
     )
     retry: RetryConfig = Field(
         RetryConfig(maximum_delay_s=600.0), description="How long an analysis is tried that cannot run, as on a full disk."
@@ -31,6 +31,18 @@ class JobsConfig(Section):
         "",
         pattern=r"^[A-Za-z0-9_.-]{0,64}$",
         description="Name of this machine in a shared job database, the same after each restart; empty: the host name.",
+    )
+    takeover_s: float = Field(
+        30.0,
+        ge=0.3,
+        le=3600,
+        description="With a shared job database: the work of a worker that is gone for this long is taken over, in seconds.",
+    )
+    alarm_s: float = Field(
+        1800.0,
+        ge=1,
+        le=86400,
+        description="Work that runs for longer is logged as an alarm and shown by doctor, in seconds.",
     )
     shutdown_grace_s: float = Field(
         60.0, ge=1, le=3600, description="Time for running work to finish when the node stops, in seconds."

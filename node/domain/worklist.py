@@ -156,3 +156,12 @@ class Tally:
     attempts: Mapping[tuple[str, str], int]
     reasons: Mapping[tuple[str, str], int]
     durations: Durations
+
+
+@dataclass(frozen=True, slots=True)
+class StalledJob:
+    """A job that has been running for suspiciously long: its identity, the worker that began it, and when."""
+
+    job: str
+    worker: str
+    since: datetime

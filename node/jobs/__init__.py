@@ -10,6 +10,7 @@ from node.jobs.database import server_time
 from node.jobs.engine import EngineSettings, running_engine
 from node.jobs.ledger import Claim, Ledger
 from node.jobs.tasks import Task, WorkflowName
+from node.jobs.tries import Tries
 
 __all__ = [
     "Claim",
@@ -17,6 +18,7 @@ __all__ = [
     "JobClient",
     "Ledger",
     "Task",
+    "Tries",
     "WorkflowName",
     "open_jobs",
     "running_engine",

@@ -6,16 +6,19 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 
 from dbos import DBOSClient, DBOSPortableJSONSerializer
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from node.domain.errors import PermanentError, Reason
+from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, JobState
-from node.domain.worklist import AuditEntry, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
+from node.domain.worklist import AuditEntry, StalledJob, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
 from node.jobs.counting import count_all
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
 from node.jobs.tasks import APPLICATION_NAME, Task
+from node.jobs.tries import Tries
+from node.jobs.upkeep import stalled_jobs
 from node.jobs.worklist import list_studies, read_audit, read_history
 
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
@@ -34,6 +37,7 @@ class JobClient:
     def __init__(self, database: str, clock: Clock) -> None:
         self._url = database_url(database)
         self._ledger = Ledger(open_engine(self._url), self._url, clock)
+        self._clock = clock
         self._lock = threading.Lock()
         self._connected: DBOSClient | None = None
 
@@ -45,6 +49,14 @@ class JobClient:
 
     def study_ready(self, study_instance_uid: StudyInstanceUID, senders: Sequence[str] = ()) -> None:
         """Announce that a study is completely received, and from whom; the same content is not analysed a second time."""
+        try:
+            self._announce(study_instance_uid, senders)
+        except TransientError as error:
+            if not isinstance(error.__cause__, IntegrityError):
+                raise
+            self._announce(study_instance_uid, senders)  # another receiver made the row of the study at this moment
+
+    def _announce(self, study_instance_uid: StudyInstanceUID, senders: Sequence[str]) -> None:
         with self._queue() as (client, session):
             arrival = self._ledger.announce(session, study_instance_uid, senders)
             self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
@@ -67,6 +79,13 @@ class JobClient:
         """Return everything that is counted."""
         with self._reading() as session:
             return count_all(session)
+
+    def stalled(self, alarm_s: float) -> tuple[StalledJob, ...]:
+        """Return the jobs that have been running for longer, in seconds; the oldest first."""
+        client = self._client()
+        with translated_errors(self._url):
+            pending = client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return stalled_jobs(pending, self._clock(), alarm_s)
 
     def retry(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> str:
         """Analyse a study again that failed, was cancelled or waits, or deliver what was not delivered.
@@ -174,8 +193,10 @@ class JobClient:
             return read_audit(session, study_instance_uid, since)
 
     def _delete_workflows(self, history: StudyHistory) -> None:
+        workflow_ids = self._workflow_ids(history)
         with translated_errors(self._url):
-            self._client().delete_workflows(self._workflow_ids(history))
+            self._client().delete_workflows(workflow_ids)
+        Tries(self._ledger).end(workflow_ids)
 
     def _known(self, session: Session, study_instance_uid: StudyInstanceUID) -> StudyHistory:
         history = read_history(session, study_instance_uid)

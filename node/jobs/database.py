@@ -1,6 +1,7 @@
 """The job database: SQLite on this machine's own disk, or Postgres for several machines, chosen by the URL."""
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -21,6 +22,7 @@ READING = {"cspine_reading": True}
 
 _CONNECT_TIMEOUT_S = 10
 _LOCK_TIMEOUT_S = 30
+_RETRY_S = 0.1
 
 # A conflict of two writers is among them: the second succeeds when it tries again.
 _UNAVAILABLE = (
@@ -109,12 +111,25 @@ def prepare_database(url: URL) -> None:
 
 
 def _prepare_server(url: URL, engine: Engine) -> None:
-    with engine.begin() as connection:
-        # Two processes that create the tables at once would both find them missing.
-        connection.execute(text("SELECT pg_advisory_xact_lock(hashtext('cspine-node'))"))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection, _alone(connection):
         _migrate_engine_tables(url)
         connection.execute(text(f"CREATE SCHEMA IF NOT EXISTS {SCHEMA}"))
         Row.metadata.create_all(connection)
+
+
+@contextmanager
+def _alone(connection: Connection) -> Iterator[None]:
+    """Be the only process that prepares the database: two that create the tables at once would both find them missing.
+
+    Asks again and again, because a statement that waits for the lock has a snapshot, and the engine's migration, which
+    makes an index concurrently, waits for every snapshot to end: both would wait for ever.
+    """
+    while not connection.execute(text("SELECT pg_try_advisory_lock(hashtext('cspine-node'))")).scalar_one():
+        time.sleep(_RETRY_S)
+    try:
+        yield
+    finally:
+        connection.execute(text("SELECT pg_advisory_unlock(hashtext('cspine-node'))"))
 
 
 def _migrate_engine_tables(url: URL) -> None:

@@ -12,10 +12,15 @@ from sqlalchemy.engine import URL
 
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
+from node.jobs.place import Place
 from node.jobs.slot import hold_slot, is_slot_free
 from node.jobs.tasks import APPLICATION_NAME, APPLICATION_VERSION, WorkflowName
+from node.jobs.upkeep import Upkeep, UpkeepSettings, pending_workflows, take_over
 
 _log = logging.getLogger(__name__)
+
+# The server knows after 25 s at the latest that a machine is gone; see node/jobs/place.py.
+_PATIENCE_S = 40.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +34,20 @@ class EngineSettings:
     slot, slots
         Number of this worker on its machine, and how many the machine is meant to have.
     lock_folder
-        Where the lock files of the slots lie; on the machine's own disk.
+        Where the lock files of the slots lie, on the machine's own disk; None with a server, whose locks serve all machines.
+    takeover_s, alarm_s
+        How long a worker must be gone to lose its work to others, and how long work may run without an alarm.
     """
 
     database: str
     machine_name: str
     slot: int
     slots: int
-    lock_folder: Path
+    lock_folder: Path | None
     polling_s: float
     shutdown_grace_s: float
+    takeover_s: float
+    alarm_s: float
 
     @property
     def executor_id(self) -> str:
@@ -51,6 +60,8 @@ def running_engine(
     settings: EngineSettings, register: Callable[[Ledger], list[ScheduleInput]], clock: Clock = lambda: datetime.now(UTC)
 ) -> Iterator[None]:
     """Take work from the job database for the time of the block; work that was interrupted is taken up first.
+
+    With a server, the work of a worker that is gone for ``takeover_s`` is taken over by the others.
 
     At the end no more work is begun, and what runs has ``shutdown_grace_s`` to finish; what does not is done again
     at the next start.
@@ -68,11 +79,13 @@ def running_engine(
         ``database_unavailable``.
     """
     url = database_url(settings.database)
-    with hold_slot(settings.lock_folder, settings.executor_id):
+    with _held_place(settings, url) as place:
         prepare_database(url)
         ledger = Ledger(open_engine(url), url, clock)
         _quieten_engine_log()
         DBOS(config=_engine_config(url, settings))
+        limits = UpkeepSettings(settings.executor_id, settings.takeover_s, settings.alarm_s)
+        upkeep = Upkeep(limits, place, is_watchdog=settings.slot == 0)
         try:
             schedules = register(ledger)
             with translated_errors(url):
@@ -80,10 +93,27 @@ def running_engine(
                 _register_queues(settings.polling_s)
                 DBOS.apply_schedules(schedules)
                 _adopt_orphans(settings)
+            upkeep.start()
             yield
         finally:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=max(1, round(settings.shutdown_grace_s)))
+            upkeep.stop()
             ledger.close()
+
+
+@contextmanager
+def _held_place(settings: EngineSettings, url: URL) -> Iterator[Place | None]:
+    """Hold the place of the worker for the time of the block: a lock file on one machine, a lock of the server for several."""
+    if settings.lock_folder is not None:
+        with hold_slot(settings.lock_folder, settings.executor_id):
+            yield None
+        return
+    place = Place(url, settings.executor_id)
+    try:
+        place.take(_PATIENCE_S)
+        yield place
+    finally:
+        place.leave()
 
 
 def _engine_config(url: URL, settings: EngineSettings) -> DBOSConfig:
@@ -113,15 +143,15 @@ def _register_queues(polling_s: float) -> None:
 
 
 def _adopt_orphans(settings: EngineSettings) -> None:
-    """Put back into the queue what a worker of this machine began whose slot is no longer used.
+    """Put back into its queue what a worker of this machine began whose slot is no longer used.
 
     The engine gives interrupted work only to the executor that began it; with fewer slots than before, or after a
-    worker with a high slot was started by hand, that one may never come back.
+    worker with a high slot was started by hand, that one may never come back. With a server, the reaper does this.
     """
-    pending = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-    for workflow in pending:
+    if settings.lock_folder is None:
+        return
+    for workflow in pending_workflows():
         machine_name, _, slot = (workflow.executor_id or "").rpartition("-")
         is_spare = machine_name == settings.machine_name and slot.isdecimal() and int(slot) >= settings.slots
         if is_spare and int(slot) != settings.slot and is_slot_free(settings.lock_folder, f"{machine_name}-{slot}"):
-            _log.warning("job taken over", extra={"job": workflow.workflow_id, "from_worker": workflow.executor_id})
-            DBOS.resume_workflow(workflow.workflow_id)
+            take_over(workflow)

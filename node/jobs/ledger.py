@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 from sqlalchemy import Engine, delete, func, select
 from sqlalchemy.engine import URL
@@ -31,7 +30,8 @@ from node.domain.job import (
 )
 from node.jobs.counting import note_duration, note_reasons
 from node.jobs.database import READING, translated_errors
-from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, Row, StudyRow
+from node.jobs.locks import locked, locked_analysis
+from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, StudyRow
 
 Clock = Callable[[], datetime]
 
@@ -55,16 +55,8 @@ class Claim:
         return AnalysisId(hashlib.sha256(content.encode()).hexdigest()[:24])
 
 
-RowType = TypeVar("RowType", bound=Row)
-
-
 def _by(actor: str) -> str:
     return f"by {actor}" if actor else ""
-
-
-def _locked(session: Session, table: type[RowType], key: str) -> RowType | None:
-    """Return a row that no other transaction changes until this one ends."""
-    return session.get(table, key, with_for_update=True)
 
 
 class Ledger:
@@ -100,10 +92,11 @@ class Ledger:
     def announce(self, session: Session, study_instance_uid: StudyInstanceUID, senders: Iterable[str] = ()) -> int:
         """Note that a study is ready and who sent it, and return how often it was ready by now."""
         now = self._clock()
-        study = _locked(session, StudyRow, study_instance_uid)
+        study = locked(session, StudyRow, study_instance_uid)
         if study is None:
             study = StudyRow(study_instance_uid=study_instance_uid, arrivals=0, claimed=0, first_ready_at=now, updated_at=now)
             session.add(study)
+            session.flush()  # here, not inside the engine, it is seen that another receiver announced it at this moment
         study.arrivals += 1
         study.updated_at = now
         for sender in senders:
@@ -114,10 +107,10 @@ class Ledger:
     def claim(self, claim: Claim, arrival: int) -> bool:
         """Take up an analysis; return False if the same content was analysed or is in another workflow's hands."""
         with self.transaction() as session:
-            study = _locked(session, StudyRow, claim.study_instance_uid)
+            study = locked(session, StudyRow, claim.study_instance_uid)
             if study is None:
                 return False
-            analysis = _locked(session, AnalysisRow, claim.analysis_id)
+            analysis = locked(session, AnalysisRow, claim.analysis_id)
             is_ours = analysis is None or analysis.workflow_id == claim.workflow_id or analysis.state in _OPEN_TO_ANOTHER_TRY
             study.claimed = max(study.claimed, arrival)
             study.current_analysis = claim.analysis_id
@@ -153,7 +146,7 @@ class Ledger:
     def begin_analysis(self, analysis_id: AnalysisId, workflow_id: str) -> int | None:
         """Note that an analysis begins; return how often it was interrupted before, None if it is no longer wanted."""
         with self.transaction() as session:
-            analysis = _locked(session, AnalysisRow, analysis_id)
+            analysis = locked_analysis(session, analysis_id)
             if analysis is None or analysis.workflow_id != workflow_id:
                 return None
             if analysis.state not in JOB_PREDECESSORS[JobState.RUNNING]:
@@ -190,10 +183,10 @@ class Ledger:
     def withdraw_analysis(self, analysis_id: AnalysisId) -> None:
         """Forget an analysis that would say what the version before says; that one is the current one again."""
         with self.transaction() as session:
-            analysis = _locked(session, AnalysisRow, analysis_id)
+            analysis = locked_analysis(session, analysis_id)
             if analysis is None:
                 return
-            study = _locked(session, StudyRow, analysis.study_instance_uid)
+            study = locked(session, StudyRow, analysis.study_instance_uid)
             predecessor = self._predecessor(session, analysis)
             if study is not None and predecessor is not None:
                 study.current_analysis = predecessor.analysis_id
@@ -204,7 +197,7 @@ class Ledger:
     def end_analysis(self, analysis_id: AnalysisId, ending: Ending) -> None:
         """Note how a try at an analysis ended without a result; a cancelled analysis stays cancelled."""
         with self.transaction() as session:
-            analysis = _locked(session, AnalysisRow, analysis_id)
+            analysis = locked_analysis(session, analysis_id)
             if analysis is None or analysis.state not in JOB_PREDECESSORS[ending.state]:
                 return
             analysis.state = ending.state
@@ -219,7 +212,7 @@ class Ledger:
     def record_analysis(self, analysis_id: AnalysisId, outcome: AnalysisOutcome, destinations: Iterable[str]) -> bool:
         """Note the result of an analysis and what is owed to each destination; return False if it was cancelled."""
         with self.transaction() as session:
-            analysis = _locked(session, AnalysisRow, analysis_id)
+            analysis = locked_analysis(session, analysis_id)
             if analysis is None or analysis.state not in JOB_PREDECESSORS[JobState.ANALYSED]:
                 return False
             analysis.state = JobState.ANALYSED
@@ -254,8 +247,8 @@ class Ledger:
     def begin_delivery(self, analysis_id: AnalysisId, destination: str, attempt: int) -> Path | None:
         """Note that an attempt begins; return the folder of the result objects, None if they are no longer wanted."""
         with self.transaction() as session:
+            analysis = locked_analysis(session, analysis_id)
             delivery = session.get(DeliveryRow, (analysis_id, destination))
-            analysis = _locked(session, AnalysisRow, analysis_id)
             if delivery is None or analysis is None or analysis.folder is None or delivery.attempt > attempt:
                 return None
             if delivery.state not in DELIVERY_PREDECESSORS[DeliveryState.SENDING]:
@@ -269,8 +262,8 @@ class Ledger:
     def end_delivery(self, analysis_id: AnalysisId, destination: str, ending: DeliveryEnding) -> None:
         """Note how an attempt ended; the study counts as delivered when every destination has everything."""
         with self.transaction() as session:
+            analysis = locked_analysis(session, analysis_id)
             delivery = session.get(DeliveryRow, (analysis_id, destination))
-            analysis = _locked(session, AnalysisRow, analysis_id)
             if delivery is None or analysis is None or delivery.state not in DELIVERY_PREDECESSORS[ending.state]:
                 return
             now = self._clock()
@@ -290,7 +283,7 @@ class Ledger:
         self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "", *, also_delivered: bool = False
     ) -> tuple[tuple[AnalysisId, str, int], ...]:
         """Put the ended or waiting deliveries of the current analysis back; return identity and next attempt of each."""
-        study = _locked(session, StudyRow, study_instance_uid)
+        study = locked(session, StudyRow, study_instance_uid)
         retried = DELIVERY_PREDECESSORS[DeliveryState.QUEUED] - {DeliveryState.QUEUED}
         if also_delivered:
             self._undo_delivered(session, study)
@@ -312,7 +305,7 @@ class Ledger:
 
     def _undo_delivered(self, session: Session, study: StudyRow | None) -> None:
         """Let an analysis count as delivered only when what is sent again has arrived."""
-        analysis = _locked(session, AnalysisRow, (study.current_analysis if study else None) or "")
+        analysis = locked(session, AnalysisRow, (study.current_analysis if study else None) or "")
         if study is not None and analysis is not None and analysis.state == JobState.DELIVERED:
             analysis.state = JobState.ANALYSED
             study.updated_at = self._clock()
@@ -324,7 +317,7 @@ class Ledger:
     def cancel(self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "") -> int:
         """Cancel what has not ended of a study; return how many analyses and deliveries that were."""
         cancelled = 0
-        study = _locked(session, StudyRow, study_instance_uid)
+        study = locked(session, StudyRow, study_instance_uid)
         if study is not None and study.claimed < study.arrivals:
             study.claimed = study.arrivals
             cancelled += 1
@@ -346,7 +339,7 @@ class Ledger:
 
     def has_ended(self, session: Session, study_instance_uid: StudyInstanceUID) -> bool:
         """Return whether nothing more happens to a study on its own; one that is unknown has ended."""
-        study = _locked(session, StudyRow, study_instance_uid)
+        study = locked(session, StudyRow, study_instance_uid)
         if study is None:
             return True
         of_study = AnalysisRow.study_instance_uid == study_instance_uid
@@ -377,7 +370,7 @@ class Ledger:
         self._note(session, study_instance_uid, "study purged", "", message=_by(actor))
 
     def _touch(self, session: Session, study_instance_uid: str) -> None:
-        study = _locked(session, StudyRow, study_instance_uid)
+        study = locked(session, StudyRow, study_instance_uid)
         if study is not None:
             study.updated_at = self._clock()
 

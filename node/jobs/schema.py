@@ -89,6 +89,15 @@ class DeliveryRow(Row):
     updated_at: Mapped[datetime]
 
 
+class TryRow(Row):
+    """A job whose claim or delivery has begun and not ended; ``interruptions`` counts the processes that ended during it."""
+
+    __tablename__ = "tries"
+
+    workflow_id: Mapped[str] = mapped_column(primary_key=True)
+    interruptions: Mapped[int]
+
+
 class EventRow(Row):
     """One line of the audit trail; it outlives the rows that it speaks of."""
 

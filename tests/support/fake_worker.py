@@ -1,5 +1,6 @@
 """Run a real worker process with fake stages: ``python -m tests.support.fake_worker CONFIG WORLD SLOT``."""
 
+import os
 import signal
 import sys
 import threading
@@ -17,6 +18,13 @@ def say(line: str) -> None:
     sys.stdout.flush()
 
 
+def digest(world: World, study_instance_uid: str) -> str:
+    found = world.get(f"digest {study_instance_uid}") or "digest 1"
+    if found == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return found
+
+
 def main(config_path: str, world_path: str, slot: str) -> int:
     config = load_config(Path(config_path))
     configure_logging(config.log.level)
@@ -26,7 +34,7 @@ def main(config_path: str, world_path: str, slot: str) -> int:
     collaborators = Collaborators(
         FakeAnalyser(world),
         FakeDeliverer(world),
-        lambda uid: world.get(f"digest {uid}") or "digest 1",
+        lambda uid: digest(world, uid),
         config.destinations,
         sweep=lambda: world.note("swept") or "nothing",
     )

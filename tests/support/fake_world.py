@@ -96,6 +96,8 @@ class FakeDeliverer:
         name = destination.name
         self._world.note(f"send {name}")
         wait_until(lambda: self._world.get(f"hold {name}") is None, f"delivery to {name} to be let go", 60)
+        if name == "pacs" and self._world.get("delivery fails") == "process":
+            os.kill(os.getpid(), signal.SIGKILL)
         if self._world.get(f"{name} is down") is not None:
             raise TransientError(Reason.PEER_UNREACHABLE, f"{name} does not answer")
         if self._world.get(f"{name} refuses") is not None:
