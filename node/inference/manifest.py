@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validat
 
 from node.domain.anatomy import Structure
 from node.domain.errors import PermanentError, Reason
-from node.domain.prediction import ModelIdentity
+from node.domain.prediction import BORDER_PROBABILITY, ModelIdentity
 from node.inference.chain import channel_names
 
 MANIFEST_NAME = "model.yaml"
@@ -101,6 +101,9 @@ class ModelManifest(_Part):
     channels: tuple[str, ...] = Field(min_length=1)
     peak_of_certainty: float = Field(1.0, gt=0, le=1, description="Height of a heat-map peak that counts as confidence 1.")
     calibration: Calibration | None = Field(None, description="Confidence of a corner by its peak, instead of peak_of_certainty.")
+    border_probabilities: dict[str, Annotated[float, Field(gt=0.05, lt=0.95)]] = Field(
+        {}, description="By structure, the probability of the network at which its border lies; 0.5 where none is given."
+    )
     licence: str
     training_data: str
     training_people: tuple[str, ...] = Field((), description="Names of the real volumes that the weights have seen.")
@@ -117,6 +120,18 @@ class ModelManifest(_Part):
         if len(set(channels)) < len(channels):
             raise ValueError("a channel is named twice")
         return channels
+
+    @field_validator("border_probabilities")
+    @classmethod
+    def _of_structures(cls, borders: dict[str, float]) -> dict[str, float]:
+        unknown = set(borders) - {str(one) for one in Structure}
+        if unknown:
+            raise ValueError(f"no structure is called {', '.join(sorted(unknown))}")
+        return borders
+
+    def border_of(self, structure: Structure) -> float:
+        """Return the probability of the network at which the border of a structure lies."""
+        return self.border_probabilities.get(structure, BORDER_PROBABILITY)
 
     def confidence_at(self, height: float) -> float:
         """Return how sure a peak of this height is, 0..1."""

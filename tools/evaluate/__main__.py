@@ -8,13 +8,14 @@
     python -m tools.evaluate pair MODEL_RESULTS READER_RESULTS --tested model --reference reader --out /tmp/report
     python -m tools.evaluate cuts --studies /tmp/studies --count 8 --models models --out /tmp/report
     python -m tools.evaluate calibrate --studies /tmp/studies --count 20 --models UNCALIBRATED --write models/keypoints
+    python -m tools.evaluate borders --studies /tmp/studies --count 10 --models models --write
 """
 
 import functools
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,9 +23,11 @@ from typing import Any
 import click
 
 from node import __version__
+from node.config import InferenceConfig
 from node.domain.errors import NodeError
 from node.domain.study import SeriesRole
 from tools.evaluate.annotated_cases import annotated_sources
+from tools.evaluate.borders import fit_borders, write_borders
 from tools.evaluate.calibration import fit_calibration, write_calibration
 from tools.evaluate.case import CaseSource
 from tools.evaluate.cuts import cut_rows, cut_verdicts
@@ -42,6 +45,8 @@ from tools.labelme import AnnotationError
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 _NEW_FOLDER = click.Path(file_okay=False, path_type=Path)
 _SIDE = click.Choice([one.value for one in Side])
+_INFERENCE = InferenceConfig()
+_SEGMENTERS = {SeriesRole.SAGITTAL_T2: _INFERENCE.sagittal_segmentation, SeriesRole.AXIAL_T2: _INFERENCE.axial_segmentation}
 _SOFTWARE = f"cspine-node {__version__}"
 
 _PHANTOM_NOTE = (
@@ -231,9 +236,12 @@ def cuts(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | Non
 
 
 def _sagittal_sources(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None) -> list[CaseSource]:
-    sources = [] if folder is None else list(real_sources(folder, people))
-    sources += phantoms.sources() if phantoms is not None else []
-    return [one for one in sources if SeriesRole.SAGITTAL_T2 in one.roles]
+    return [one for one in _sources(folder, people, phantoms) if SeriesRole.SAGITTAL_T2 in one.roles]
+
+
+def _sources(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None) -> list[CaseSource]:
+    real = [] if folder is None else list(real_sources(folder, people))
+    return [*real, *(phantoms.sources() if phantoms is not None else ())]
 
 
 @evaluate.command()
@@ -253,6 +261,24 @@ def calibrate(
         if manifest_dir is not None:
             write_calibration(manifest_dir, calibration)
     click.echo(json.dumps(calibration))
+
+
+@evaluate.command()
+@click.option("--real", "folder", type=_FOLDER, help="Folder of annotated real volumes.")
+@_person_option
+@_phantom_options
+@_model_options
+@click.option("--write", "is_written", is_flag=True, help="Put the borders into the manifests of --models.")
+def borders(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None, chosen: _Chosen, is_written: bool) -> None:
+    """Fit at which probability of the networks a border lies: where masks are as large as the truth."""
+    with _plain_errors():
+        sources = _sources(folder, people, phantoms)
+        if not chosen.seen_allowed:
+            refuse_seen(chosen.folds.seen(sources))
+        fitted = fit_borders(sources, chosen.folds, lambda name: click.echo(name, err=True))
+        for role, found in fitted.items() if is_written else ():
+            write_borders(chosen.folds.folder_of("") / _SEGMENTERS[role], found)
+    click.echo(json.dumps({role: {key: asdict(one) for key, one in found.items()} for role, found in fitted.items()}))
 
 
 def _cut_evaluation(sources: Sequence[CaseSource], folds: Folds, heading: Heading) -> Evaluation:

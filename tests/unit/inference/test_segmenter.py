@@ -1,10 +1,13 @@
 import numpy as np
+import pytest
+from pydantic import ValidationError
 
 from node.domain.anatomy import LANDMARKS, Structure
 from node.domain.geometry import ImagePlane, Spacing
 from node.inference import KeypointDetector, Segmenter
 from node.inference.chain import CHAIN
 from node.inference.manifest import ModelManifest
+from node.inference.segmenter import recentred
 from tests.support.models import EchoSession, MapSession, manifest_fields, volume_of
 
 SHAPE = (200, 180)
@@ -44,6 +47,33 @@ def test_channels_are_named_by_the_manifest():
     masks = Segmenter(MapSession(maps), manifest("axial_segmentation", channels, view="sagittal")).segment(volume)
     assert masks.probabilities[Structure.SPINAL_CANAL][0, 100, 80] == 0.75
     assert masks.probabilities[Structure.SPINAL_CORD][0, 100, 80] == 0.25
+
+
+def test_the_border_of_the_manifest_becomes_one_half_and_sure_pixels_stay_sure():
+    values = np.array([0.0, 0.2, 0.32, 0.5, 0.9, 1.0], dtype=np.float32)
+    moved = recentred(values, 0.32)
+    odds = values[1:5] / (1 - values[1:5]) * (1 - 0.32) / 0.32
+    np.testing.assert_allclose(moved[1:5], odds / (1 + odds), rtol=1e-6)
+    assert (moved[0], moved[-1]) == (0, 1)
+    assert moved[2] == pytest.approx(0.5)
+    np.testing.assert_allclose(recentred(values, 0.5), values, atol=1e-7)
+
+
+def test_each_structure_has_its_own_border():
+    volume = volume_of([bright_box()], planes(1))
+    maps = np.stack([np.full((256, 256), 0.45, dtype=np.float32)] * 2)
+    borders = {"spinal_cord": 0.4}
+    session = MapSession(maps)
+    model = manifest("axial_segmentation", ["spinal_cord", "spinal_canal"], view="sagittal", border_probabilities=borders)
+    masks = Segmenter(session, model).segment(volume)
+    assert masks.binary(Structure.SPINAL_CORD)[0, 100, 80]
+    assert not masks.binary(Structure.SPINAL_CANAL)[0, 100, 80]
+
+
+@pytest.mark.parametrize("borders", [{"vertebra": 0.4}, {"spinal_cord": 0.0}, {"spinal_cord": 1.0}])
+def test_a_border_of_nothing_or_nowhere_is_refused(borders):
+    with pytest.raises(ValidationError, match="border_probabilities"):
+        manifest("axial_segmentation", ["spinal_cord", "spinal_canal"], border_probabilities=borders)
 
 
 def test_a_slice_without_a_picture_has_no_structures_and_is_not_inferred():
