@@ -20,10 +20,15 @@ class FaultNode:
     """A node below a folder; the worker runs the real job engine, store and delivery with an analysis of milliseconds."""
 
     def __init__(
-        self, folder: Path, destinations: Sequence[DestinationConfig] = (), changes: Mapping[str, Any] | None = None
+        self,
+        folder: Path,
+        destinations: Sequence[DestinationConfig] = (),
+        changes: Mapping[str, Any] | None = None,
+        logs: Path | None = None,
     ) -> None:
         self._live = LiveNode(folder, destinations, changes)
         self.folder, self.port, self.config = folder, self._live.port, self._live.config
+        self._logs = logs or folder
         config = load_config(self.config)
         self.store = open_store(config.store)
         self.jobs = open_jobs(config.database)
@@ -44,7 +49,7 @@ class FaultNode:
 
     def start(self, role: str, environment: Mapping[str, str] | None = None) -> Process:
         """Start a role and wait until it is ready."""
-        process = self._processes[role] = Process(self._commands[role], self.folder / f"{role}.log", environment)
+        process = self._processes[role] = Process(self._commands[role], self._logs / f"{role}.log", environment)
         self.starts += 1
         assert "ready" in process.line(60), self.log(role)
         return process
@@ -62,7 +67,7 @@ class FaultNode:
         return code
 
     def log(self, role: str) -> str:
-        return (self.folder / f"{role}.log").read_text(encoding="utf-8")
+        return (self._logs / f"{role}.log").read_text(encoding="utf-8")
 
     def is_running(self, role: str) -> bool:
         return self._processes[role].is_running
