@@ -23,7 +23,7 @@ from dbos import DBOS, ScheduleInput, StepOptions
 from pydantic import TypeAdapter
 
 from node.config import Config, DestinationConfig, JobsConfig, RetryConfig
-from node.domain.errors import NodeError, PermanentError, Reason, TransientError
+from node.domain.errors import NodeError, PermanentError, Reason, TransientError, disk_refused
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import (
     AnalysisId,
@@ -323,6 +323,9 @@ def _guarded(action: Callable[[], Result]) -> Result | NodeError:
         return action()
     except NodeError as error:
         return error
+    except OSError as error:
+        _log.exception("the disk refused")
+        return disk_refused("go on with this", error)
     except Exception as error:  # noqa: BLE001 - one bad study must not stop the worker; the traceback goes to the log
         _log.exception("internal error")
         return PermanentError(Reason.INTERNAL_ERROR, f"{type(error).__name__}; the log of the worker has the traceback")

@@ -9,6 +9,7 @@
     └─ PermanentError   will never work (corrupt pixels, missing model); the job ends FAILED, kept for ``retry``
 """
 
+import errno
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -173,3 +174,10 @@ class TransientError(NodeError):
 
 class PermanentError(NodeError):
     """Trying again will not help; the job ends FAILED and is kept for ``retry``."""
+
+
+def disk_refused(action: str, error: OSError) -> TransientError:
+    """Return the error for a disk that did not let us do something: ``disk_full``, or ``store_failed`` for another reason."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return TransientError(Reason.DISK_FULL, f"cannot {action}: the disk is full; free space")
+    return TransientError(Reason.STORE_FAILED, f"cannot {action}: {error.strerror or type(error).__name__}; check the disk")

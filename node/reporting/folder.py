@@ -4,7 +4,6 @@
 with their fallbacks, and every file with its SHA-256.
 """
 
-import errno
 import hashlib
 import os
 import shutil
@@ -14,13 +13,12 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from node.domain.errors import PermanentError, Reason, TransientError
+from node.domain.errors import PermanentError, Reason, disk_refused
 from node.domain.identity import InstanceRef, SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID
 from node.domain.report import ReportKind, ReportObject
 
 INDEX_NAME = "report.json"
 _INDEX_VERSION = 1
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _ObjectEntry(BaseModel):
@@ -74,8 +72,7 @@ def write_report(
         _write_draft(draft, write_files, content)
         _install(draft, out_dir)
     except OSError as error:
-        reason = Reason.DISK_FULL if error.errno in _NO_SPACE else Reason.STORE_FAILED
-        raise TransientError(reason, f"cannot write the report: {error.strerror}; check the disk of {out_dir.name}") from error
+        raise disk_refused(f"write the report {out_dir.name}", error) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)
     return read_report(out_dir)

@@ -15,7 +15,6 @@ One fsync policy: the file is synchronised before its rename, and every folder t
 ``receive`` or ``mark_open`` returns, the entry survives a power cut.
 """
 
-import errno
 import hashlib
 import os
 import re
@@ -24,7 +23,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from node.domain.errors import ConfigError, PermanentError, Reason, TransientError
+from node.domain.errors import ConfigError, PermanentError, Reason, disk_refused
 from node.domain.identity import (
     InstanceRef,
     SeriesInstanceUID,
@@ -39,7 +38,6 @@ from node.store.patients import PatientIndex, PatientStudy
 from node.store.removal import Removal
 
 _ANALYSIS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_NO_SPACE = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Store:
@@ -265,6 +263,4 @@ def _translated(action: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in _NO_SPACE:
-            raise TransientError(Reason.DISK_FULL, f"cannot {action}: the disk of the store is full; free space") from error
-        raise TransientError(Reason.STORE_FAILED, f"cannot {action}: {error.strerror}; check the disk of the store") from error
+        raise disk_refused(action, error) from error

@@ -286,6 +286,7 @@ def test_analysis_that_kills_its_worker_is_parked_as_failed(local_node: Node):
         ("permanent", JobState.FAILED, "model_missing", 1),
         ("bug", JobState.FAILED, "internal_error", 1),
         ("transient", JobState.FAILED, "disk_full", 3),
+        ("disk", JobState.FAILED, "disk_full", 3),
     ],
 )
 def test_errors_of_the_analysis_become_states(busy_node: Node, failure: str, state: JobState, reason: str, tries: int):
@@ -299,7 +300,7 @@ def test_errors_of_the_analysis_become_states(busy_node: Node, failure: str, sta
     assert (analysis.reason, analysis.deliveries) == (reason, ())
     assert node.world.happened().count(f"analyse {STUDY}") == tries
     assert "DOE^JANE" not in worker.log[log_before:]
-    assert ("fake_world.py" in worker.log[log_before:]) == (failure == "bug")
+    assert ("fake_world.py" in worker.log[log_before:]) == (failure in ("bug", "disk"))
     if state == JobState.DECLINED:
         assert analysis.findings[0]["code"] == "no_axial_t2"
         with pytest.raises(PermanentError) as caught:

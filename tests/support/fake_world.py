@@ -1,5 +1,6 @@
 """A world without DICOM for the workflows: what it does and what happened lie as files in one folder."""
 
+import errno
 import os
 import select
 import signal
@@ -52,6 +53,16 @@ class World:
         wait_until(lambda: self.happened().count(line) >= times, f"{line!r} x {times}; happened: {self.happened()}", 30)
 
 
+_NO_AXIAL = Finding(Reason.NO_AXIAL_T2, Severity.DECLINE, "no axial T2")
+_FAILURES: dict[str | None, Exception] = {
+    "transient": TransientError(Reason.DISK_FULL, "the disk is full"),
+    "disk": OSError(errno.ENOSPC, "No space left on device"),
+    "permanent": PermanentError(Reason.MODEL_MISSING, "no model"),
+    "declined": Declined(Reason.NO_AXIAL_T2, "no axial T2", (_NO_AXIAL,)),
+    "bug": ValueError("DOE^JANE"),
+}
+
+
 class FakeAnalyser:
     """Analyses by noting it; held, failing or killed as the world says."""
 
@@ -67,14 +78,8 @@ class FakeAnalyser:
             self._world.note(f"replaces {predecessor.name}")
         wait_until(lambda: self._world.get("hold analysis") is None, "the analysis to be let go", 60)
         failure = self._world.get("analysis fails")
-        if failure == "transient":
-            raise TransientError(Reason.DISK_FULL, "the disk is full")
-        if failure == "permanent":
-            raise PermanentError(Reason.MODEL_MISSING, "no model")
-        if failure == "declined":
-            raise Declined(Reason.NO_AXIAL_T2, "no axial T2", (Finding(Reason.NO_AXIAL_T2, Severity.DECLINE, "no axial T2"),))
-        if failure == "bug":
-            raise ValueError("DOE^JANE")
+        if failure in _FAILURES:
+            raise _FAILURES[failure]
         if failure == "process":
             os.kill(os.getpid(), signal.SIGKILL)
         if failure == "unchanged":
