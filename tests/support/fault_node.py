@@ -25,6 +25,7 @@ class FaultNode:
         destinations: Sequence[DestinationConfig] = (),
         changes: Mapping[str, Any] | None = None,
         logs: Path | None = None,
+        clock: Path | None = None,
     ) -> None:
         self._live = LiveNode(folder, destinations, changes)
         self.folder, self.port, self.config = folder, self._live.port, self._live.config
@@ -34,9 +35,10 @@ class FaultNode:
         self.jobs = open_jobs(config.database)
         self.starts = 0
         self._processes: dict[str, Process] = {}
+        shifted = [] if clock is None else ["-m", "tests.support.shifted_clock", str(clock)]
         self._commands = {
-            "receiver": ["-m", "node", "receive", "--config", str(self.config)],
-            "worker": ["-m", "tests.support.toy_worker", str(self.config), "0"],
+            "receiver": [*shifted, *_module("node", clock), "receive", "--config", str(self.config)],
+            "worker": [*shifted, *_module("tests.support.toy_worker", clock), str(self.config), "0"],
         }
 
     def __enter__(self) -> "FaultNode":
@@ -47,9 +49,9 @@ class FaultNode:
             process.kill()
         self.jobs.close()
 
-    def start(self, role: str, environment: Mapping[str, str] | None = None) -> Process:
+    def start(self, role: str) -> Process:
         """Start a role and wait until it is ready."""
-        process = self._processes[role] = Process(self._commands[role], self._logs / f"{role}.log", environment)
+        process = self._processes[role] = Process(self._commands[role], self._logs / f"{role}.log")
         self.starts += 1
         assert "ready" in process.line(60), self.log(role)
         return process
@@ -102,3 +104,7 @@ class FaultNode:
 
         wait_until(ended, f"the studies end, see {self.folder}", deadline_s)
         return self.states()
+
+
+def _module(name: str, clock: Path | None) -> list[str]:
+    return [name] if clock is not None else ["-m", name]

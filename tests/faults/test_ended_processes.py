@@ -1,4 +1,4 @@
-"""Receiver and worker are killed again and again while four modalities send: what was accepted is analysed and delivered once."""
+"""Receiver and worker end again and again while four modalities send: what was accepted is analysed and delivered once."""
 
 import random
 import time
@@ -20,25 +20,29 @@ SENDERS = 4
 
 
 @drops_sockets
-@pytest.mark.parametrize("seed", [1])
-def test_nothing_is_lost_when_processes_are_killed_at_random_moments(tmp_path: Path, seed: int):
+@pytest.mark.parametrize(
+    ("end", "images", "at_least", "seed"),
+    [("kill", times(60, 1000), times(5, 60), 1), ("stop", times(40, 200), times(2, 12), 2)],
+    ids=["kill -9", "SIGTERM"],
+)
+def test_nothing_is_lost_when_processes_end_at_random_moments(tmp_path: Path, end: str, images: int, at_least: int, seed: int):
     rng = random.Random(seed)  # noqa: S311 - seeded, not secret
-    studies = [small_study(tmp_path / "sent", rng, images=5) for _ in range(times(12, 200))]
+    studies = [small_study(tmp_path / "sent", rng, images=5) for _ in range(images // 5)]
     with RecordingPacs() as pacs, FaultNode(tmp_path / "node", [pacs.destination()], {"jobs": {"polling_s": 0.05}}) as node:
         node.start("receiver")
         node.start("worker")
         senders = [Sender(node.port, studies[n::SENDERS], is_stubborn=n > 0, pace_s=0.6, seed=seed + n) for n in range(SENDERS)]
         for sender in senders:
             sender.start()
-        kills = _kill_while_sending(node, senders, rng, at_least=times(6, 60))
+        ends = _end_while_sending(node, senders, rng, end, at_least)
         for sender in senders:
             sender.join(120)
         accepted = {uid: study for sender in senders for uid, study in sender.accepted.items()}
         states = node.wait_for_ends(sorted({study.uid for study in accepted.values()}), 120)
         answers = sum((sender.answers for sender in senders), Counter())
         tell(
-            "killed",
-            **kills,
+            end,
+            **ends,
             studies=len(states),
             states=dict(Counter(states.values())),
             images=len(accepted),
@@ -47,15 +51,19 @@ def test_nothing_is_lost_when_processes_are_killed_at_random_moments(tmp_path: P
         _nothing_is_lost(node, pacs, accepted, {study.uid: study for study in studies})
 
 
-def _kill_while_sending(node: FaultNode, senders: list[Sender], rng: random.Random, at_least: int) -> dict[str, int]:
-    kills = Counter[str]()
-    while any(sender.is_alive() for sender in senders) or kills.total() < at_least:
-        time.sleep(rng.uniform(0.05, 1.0))  # the moment of the kill is what is random
+def _end_while_sending(node: FaultNode, senders: list[Sender], rng: random.Random, end: str, at_least: int) -> dict[str, int]:
+    """Kill a process, or stop it and see that it ends well, and start it again, until everything is sent."""
+    ends = Counter[str]()
+    while any(sender.is_alive() for sender in senders) or ends.total() < at_least:
+        time.sleep(rng.uniform(0.05, 1.0))  # the moment of the end is what is random
         role = rng.choice(("receiver", "worker"))
-        node.kill(role)
+        if end == "kill":
+            node.kill(role)
+        else:
+            assert node.stop(role) == 0, node.log(role)
         node.start(role)
-        kills[role] += 1
-    return dict(kills)
+        ends[role] += 1
+    return dict(ends)
 
 
 def _nothing_is_lost(node: FaultNode, pacs: RecordingPacs, accepted: dict[str, SentStudy], studies: dict[str, SentStudy]) -> None:
