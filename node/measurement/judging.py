@@ -79,6 +79,7 @@ def limit_findings(subject: Subject, value: float) -> tuple[Finding, ...]:
     if limits is None:
         return ()
     name = f"{subject.structure} {subject.quantity}".replace("_", " ").replace(" ap ", " AP ")
+    name = name if subject.level is None else f"{name} at {subject.level}"
     unit = UNITS[subject.quantity]
     if not limits.lowest <= value <= limits.highest:
         text = f"{name} is outside the physical limits {limits.lowest:g} to {limits.highest:g} {unit}"

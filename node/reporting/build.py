@@ -139,8 +139,7 @@ class _Objects:
             yield self._save(document, ReportKind.SR_VOLUMES, folder / "sr_volumes_comprehensive_3d.dcm", fallback)
 
     def _summary(self, page: Picture, folder: Path) -> ReportObject:
-        source = next(iter(self.sources.values()))
-        built = _built("SC", partial(build_sc, page, source, self.provenance, self.analysis.fingerprint))
+        built = _built("SC", partial(build_sc, page, tuple(self.sources.values()), self.provenance, self.analysis.fingerprint))
         return self._save(built, ReportKind.SC, folder / "sc_summary.dcm")
 
     def _save(self, built: Dataset, kind: ReportKind, path: Path, fallback: ReportObject | None = None) -> ReportObject:

@@ -113,8 +113,10 @@ class AxialSliceEntry(_Entry):
     cr: float | None
     canal_area_mm2: float | None
     canal_ap_mm: float | None
-    verdict: VerdictWord
+    verdict: VerdictWord = Field(description="Of the cord: area, both diameters and their ratio.")
     reasons: tuple[ReasonEntry, ...]
+    ta_along_cord_reasons: tuple[ReasonEntry, ...]
+    canal_reasons: tuple[ReasonEntry, ...]
 
 
 class AxialEntry(_Entry):
@@ -131,8 +133,10 @@ class AxialEntry(_Entry):
     cr: float | None
     canal_area_mm2: float | None
     canal_ap_mm: float | None
-    verdict: VerdictWord
+    verdict: VerdictWord = Field(description="Of the cord: area, both diameters and their ratio.")
     reasons: tuple[ReasonEntry, ...]
+    ta_along_cord_reasons: tuple[ReasonEntry, ...]
+    canal_reasons: tuple[ReasonEntry, ...]
     slices: tuple[AxialSliceEntry, ...]
     mscc: RatioEntry | None = Field(description="MSCC from axial diameters; null if the slices have no levels.")
     mcc: RatioEntry | None

@@ -217,11 +217,12 @@ def _axial(measured: AxialMeasurements, volume: Volume) -> AxialEntry:
     decisive = None if measured.decisive is None else _slice(measured.decisive, volume)
     values = {} if decisive is None else decisive.model_dump(exclude={"slice_index", "reasons"})
     reasons = _reasons(measured.findings) + (() if decisive is None else decisive.reasons)
-    empty = dict.fromkeys(name for name in AxialSliceEntry.model_fields if name not in ("slice_index", "reasons", "verdict"))
+    empty = dict.fromkeys(set(AxialSliceEntry.model_fields) - {"slice_index", "reasons"})
+    missing = {"verdict": Verdict.WITHHOLD.value, "ta_along_cord_reasons": (), "canal_reasons": ()}
     ratios = {structure: _ratio(ratio, volume) for structure, ratio in measured.ratios.items()}
     return AxialEntry(
         series_instance_uid=volume.series_instance_uid,
-        **{**empty, "verdict": Verdict.WITHHOLD.value, **values},
+        **{**empty, **missing, **values},
         reasons=tuple(dict.fromkeys(reasons)),
         slices=tuple(_slice(one, volume) for one in measured.slices),
         mscc=ratios.get(Structure.SPINAL_CORD),
@@ -246,6 +247,8 @@ def _slice(one: AxialSliceMeasurements, volume: Volume) -> AxialSliceEntry:
         canal_ap_mm=shown(one.canal_ap),
         verdict=max((measured.verdict for measured in cord), key=_VERDICTS.index).value,
         reasons=_reasons(finding for measured in cord for finding in measured.findings),
+        ta_along_cord_reasons=_reasons(one.area_along_cord.findings),
+        canal_reasons=_reasons((*one.canal_area.findings, *one.canal_ap.findings)),
     )
 
 

@@ -3,7 +3,8 @@
 Landscape A4 at 180 dots to the inch, on white. The smallest words are 18 pixels, seven points in print.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from node.config import ReportingConfig
 from node.domain.analysis import Analysis
@@ -14,6 +15,7 @@ from node.domain.measurement import (
     CompressionRatio,
     Measurement,
     Measurements,
+    Quantity,
     Verdict,
 )
 from node.domain.prediction import ModelIdentity
@@ -33,6 +35,7 @@ from node.reporting.panel import (
     draw_values,
     profile_plot,
 )
+from node.reporting.prior import Change, changes_of
 from node.reporting.provenance import Software
 from node.reporting.words import DIAMETER_MARKS, ReasonText, Wording, wording
 
@@ -60,14 +63,14 @@ def draw_page(analysis: Analysis, settings: ReportingConfig, software: Software)
     sheet = Drawing.blank(PAGE_SIZE, edge=None)
     measured = analysis.measurements
     _draw_head(sheet, measured, settings, words)
-    cards = _cards(measured, words)
+    cards = _cards(analysis, words)
     width = (_RIGHT - _LEFT - _CARD_GAP * (len(cards) - 1)) // len(cards)
     for number, card in enumerate(cards):
         left = _LEFT + number * (width + _CARD_GAP)
         draw_card(sheet, (left, _CARDS_TOP, left + width, _CARDS_BOTTOM), card, words)
     _draw_sagittal(sheet, analysis, words)
     _draw_axial(sheet, analysis, words)
-    _draw_remarks(sheet, measured, cards, words)
+    _draw_remarks(sheet, analysis, cards, words)
     _draw_foot(sheet, measured.models, settings, software, words)
     return sheet
 
@@ -93,7 +96,9 @@ def _draw_notice(sheet: Drawing, settings: ReportingConfig, words: Wording) -> N
         sheet.words(((left + _RIGHT) / 2, 30 + 86 * (number + 0.5) / len(lines)), text, style, "mm")
 
 
-def _cards(measured: Measurements, words: Wording) -> list[Card]:
+def _cards(analysis: Analysis, words: Wording) -> list[Card]:
+    measured = analysis.measurements
+    changes = {one.measured.quantity: one for one in changes_of(analysis)}
     sagittal = measured.sagittal
     ratios = [None if sagittal is None else sagittal.ratio(structure) for structure in Structure]
     names = words.headlines
@@ -101,23 +106,47 @@ def _cards(measured: Measurements, words: Wording) -> list[Card]:
     decisive = None if measured.axial is None else measured.axial.decisive
     if decisive is None:
         reasons = words.reasons_of(_axial_findings(measured))
-        return cards + [Card(short, long, None, "", (), reasons) for short, long in names[2:]]
+        cards += [Card(short, long, None, "", (), reasons) for short, long in names[2:]]
+    else:
+        cards += _axial_cards(decisive, words)
+    return [_with_change(card, changes, words) for card in cards]
+
+
+def _with_change(card: Card, changes: Mapping[Quantity, Change], words: Wording) -> Card:
+    """Return a card with the change of its value since the prior, if there is one; the remarks tell what speaks against it."""
+    change = None if card.measured is None else changes.get(card.measured.quantity)
+    if change is None:
+        return card
+    text = words.changed(change.prior, change.difference, change.measured.unit)
+    return replace(card, details=(*card.details, text))
+
+
+def _axial_cards(decisive: AxialSliceMeasurements, words: Wording) -> list[Card]:
+    names = words.headlines[2:]
     along = f"{words.quantities[3]} {words.value(decisive.area_along_cord)}"
     diameters = f"{words.quantities[0]} {words.value(decisive.ap)}", f"{words.quantities[1]} {words.value(decisive.transverse)}"
     return [
-        *cards,
-        _axial_card(names[2], decisive.area, (along,), words),
-        _axial_card(names[3], decisive.compression_ratio, diameters, words),
+        _axial_card(names[0], decisive.area, (along,), words),
+        _axial_card(names[1], decisive.compression_ratio, diameters, words),
     ]
 
 
 def _ratio_card(names: tuple[str, str], ratio: CompressionRatio | None, measured: Measurements, words: Wording) -> Card:
-    if ratio is None:
+    if ratio is None or measured.sagittal is None:
         return Card(*names, None, "", (), words.reasons_of(measured.findings))
     level = None if ratio.at_level is None else ratio.at_level.level
     where = "" if level is None else words.at_level.format(level)
-    details = (_diameters(ratio, words), words.reference.format(ratio.reference.upper()))
+    worst = _worst(measured.sagittal.worst_slice.get(ratio.ratio.structure), words)
+    details = (_diameters(ratio, words), words.reference.format(ratio.reference.upper()), *worst)
     return _card(names, ratio.ratio, where, details, words)
+
+
+def _worst(ratio: CompressionRatio | None, words: Wording) -> tuple[str, ...]:
+    """Return the ratio on the most compressed slice beside the decisive one, if that is more."""
+    if ratio is None or ratio.ratio.value is None or ratio.at_level is None or not ratio.at_level.evidence:
+        return ()
+    number = ratio.at_level.evidence[0].slice_index + 1
+    return (words.worst.format(number, words.value(ratio.ratio), ratio.at_level.level or "").rstrip(),)
 
 
 def _diameters(ratio: CompressionRatio, words: Wording) -> str:
@@ -178,16 +207,17 @@ def _axial_values(one: AxialSliceMeasurements, words: Wording) -> list[tuple[str
     return list(zip(words.quantities, values, strict=True))
 
 
-def _draw_remarks(sheet: Drawing, measured: Measurements, cards: Sequence[Card], words: Wording) -> None:
+def _draw_remarks(sheet: Drawing, analysis: Analysis, cards: Sequence[Card], words: Wording) -> None:
     """Draw what was found beyond the reasons on the cards."""
     _draw_title(sheet, _REMARKS_BOX, words.remarks)
     told = {reason for card in cards for reason in card.reasons}
-    remarks = [one for one in words.reasons_of(_every_finding(measured)) if one not in told]
+    remarks = [one for one in words.reasons_of(_every_finding(analysis)) if one not in told]
     draw_reasons(sheet, _REMARKS_BOX, remarks or [ReasonText(words.no_remarks)], words)
 
 
-def _every_finding(measured: Measurements) -> tuple[Finding, ...]:
-    found = list(measured.findings)
+def _every_finding(analysis: Analysis) -> tuple[Finding, ...]:
+    measured = analysis.measurements
+    found = [*measured.findings, *(finding for one in changes_of(analysis) for finding in one.findings)]
     if measured.sagittal is not None:
         found += [finding for one in measured.sagittal.levels for of in (one.cord_ap, one.canal_ap) for finding in of.findings]
     decisive = None if measured.axial is None else measured.axial.decisive

@@ -1,5 +1,7 @@
 """The summary page as a Secondary Capture: for a PACS that shows neither SR nor SEG nor presentation states."""
 
+from collections.abc import Sequence
+
 from highdicom.sc import SCImage
 from pydicom.dataset import Dataset
 
@@ -12,8 +14,8 @@ from node.reporting.uids import derived_uid
 _SERIES_NUMBER = 9340
 
 
-def build_sc(page: Picture, source: SourceSeries, provenance: Provenance, fingerprint: str) -> Dataset:
-    """Return a page as a colour image, uncompressed, that refers to the images of a source series.
+def build_sc(page: Picture, sources: Sequence[SourceSeries], provenance: Provenance, fingerprint: str) -> Dataset:
+    """Return a page as a colour image, uncompressed, that refers to the images of every series that it shows.
 
     Nothing in it is a measure of length: it has no pixel spacing, and several scales and directions lie side by side, so
     that a viewer must neither measure on it nor write directions at its edges. Source: PS3.3 sections A.8.1, C.8.6.
@@ -24,7 +26,7 @@ def build_sc(page: Picture, source: SourceSeries, provenance: Provenance, finger
         uint8 [row, column, red-green-blue]; names no patient.
     """
     qualification = provenance.settings.content_qualification
-    header = source.slice_headers[0]
+    header = sources[0].slice_headers[0]
     capture: Dataset = SCImage(
         pixel_array=page,
         photometric_interpretation="RGB",
@@ -46,20 +48,21 @@ def build_sc(page: Picture, source: SourceSeries, provenance: Provenance, finger
         series_description=f"AI summary {qualification}",
         **provenance.equipment,
     )
-    _describe(capture, source)
+    _describe(capture, sources)
     return capture
 
 
-def _describe(capture: Dataset, source: SourceSeries) -> None:
+def _describe(capture: Dataset, sources: Sequence[SourceSeries]) -> None:
     """Say what highdicom leaves out or cannot know."""
     capture.ConversionType = "WSD"
     capture.BodyPartExamined = "CSPINE"
     # One direction is not true of the whole page; type 2C, empty (PS3.3 section C.7.6.1.1.1).
     capture.PatientOrientation = None
-    # Not the words as such but those that name the patient and the date would be "YES" (PS3.3 table C.7-9).
+    # Asks for words that identify the patient and the date (PS3.3 table C.7-9), of which the page has none. "YES" would have
+    # a de-identifier throw it away.
     capture.BurnedInAnnotation = "NO"
     capture.LossyImageCompression = "00"
     capture.DerivationDescription = "Summary page drawn by software from measurements on the source images, not verified"
-    capture.SourceImageSequence = references_to(source.volume.sources)
+    capture.SourceImageSequence = references_to(frame for source in sources for frame in source.volume.sources)
     # highdicom takes them from the clock
     del capture.DateOfSecondaryCapture, capture.TimeOfSecondaryCapture

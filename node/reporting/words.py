@@ -55,6 +55,8 @@ class Wording:
     not_measured: str
     at_level: str
     reference: str
+    worst: str
+    change: str
     sagittal: str
     sagittal_plane: str
     axial: str
@@ -75,6 +77,12 @@ class Wording:
         if measured is None or value is None:
             return self.verdicts[Verdict.WITHHOLD]
         return _FORMATS[measured.unit].format(value)
+
+    def changed(self, prior: float, difference: float, unit: Unit) -> str:
+        """Return the value of the prior report and the change since, signed; that of a percentage is in percentage points."""
+        number = _FORMATS[unit]
+        signed = number.replace("{:", "{:+")
+        return self.change.format(number.format(prior), signed.format(difference).removesuffix(" %"))
 
     def reasons_of(self, findings: Iterable[Finding]) -> tuple[ReasonText, ...]:
         """Return what findings say, each once and the heaviest first; findings of one translated code are told together."""
@@ -114,6 +122,8 @@ _ENGLISH = Wording(
     not_measured="Not measured",
     at_level="at {}",
     reference="reference {}",
+    worst="worst slice ({}): {} {}",
+    change="prior {}, change {}",
     sagittal="Sagittal T2, slice {} of {}",
     sagittal_plane="Sagittal T2",
     axial="Axial T2, slice {} of {}",
@@ -155,6 +165,8 @@ _CHINESE = Wording(
     not_measured="未测量",
     at_level="{} 水平",
     reference="参考 {}",
+    worst="最重层面（第 {} 层）：{} {}",
+    change="既往 {}，变化 {}",
     sagittal="矢状位 T2，第 {} 层 / 共 {} 层",
     sagittal_plane="矢状位 T2",
     axial="轴位 T2，第 {} 层 / 共 {} 层",

@@ -1,4 +1,4 @@
-"""Every result object, through the eyes of programs that are not ours: dciodvfy, DCMTK, dcmqi and highdicom."""
+"""Every result object, through the eyes of programs that are not ours: dciodvfy, DCMTK, PixelMed, dcmqi and highdicom."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from node.domain.report import ReportKind, ReportObject
 from node.domain.study import SeriesRole
 from node.reporting import Software, build_report
 from tests.support.analyses import AXIAL, SAGITTAL, Scene, synthetic_analysis
-from tests.support.validators import dciodvfy_complaints, dsrdump, segment_voxels, tid1500_groups
+from tests.support.validators import dciodvfy_complaints, dsrdump, segment_voxels, template_errors, tid1500_groups
 from tools.phantom.series import Encoding
 
 SOFTWARE = Software("cspine-node", "1.2.3")
@@ -177,6 +177,13 @@ def test_dcmtk_prints_the_report_without_objection(reported):
             text, objections = dsrdump(one.instance.path)
             assert objections == []
             assert '"MSCC (c3-c7)"' in text
+
+
+def test_every_document_follows_its_templates(plain):
+    documents = [one for one in plain.objects if one.kind in DOCUMENTS]
+    assert len(documents) == 5
+    for one in documents:
+        assert template_errors(one.instance.path) == [], one.instance.path.name
 
 
 def test_dcmqi_reads_every_group(reported, tmp_path):

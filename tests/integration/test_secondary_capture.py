@@ -47,7 +47,7 @@ def write(path: Path, scene: Scene, language: str, folder: Path) -> Captured:
     subject, moment = subject_of(source.headers), content_moment(source.headers)
     provenance = Provenance(SOFTWARE, settings, analysis.measurements.models)
     page = summary_page(analysis, settings, SOFTWARE)
-    built = build_sc(page, source, provenance, analysis.fingerprint)
+    built = build_sc(page, [source], provenance, analysis.fingerprint)
     provenance.contribute(built)
     freeze(built, moment)
     subject.identify(built)

@@ -1,6 +1,7 @@
-"""What other programs say of DICOM objects: dciodvfy, DCMTK and dcmqi."""
+"""What other programs say of DICOM objects: dciodvfy, DCMTK, dcmqi and PixelMed."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -20,6 +21,10 @@ _EXTENSION = re.compile(r"Attribute is not present in standard DICOM IOD|this is
 _CHARACTER_SETS = re.compile(r"VR checker does not support|unknown/unsupported SpecificCharacterSet")
 #: DCMTK says of every Key Object Selection that it has not learnt the template yet.
 _TEMPLATES = re.compile(r"Check for template constraints not yet supported")
+
+
+#: Java counts the XPath operators of the templates, and stops at 10,000 of them.
+_JAVA = {"JAVA_TOOL_OPTIONS": "-Djdk.xml.xpathExprOpLimit=0 -Djdk.xml.xpathTotalOpLimit=0 -Djdk.xml.xpathExprGrpLimit=0"}
 
 
 def dciodvfy_complaints(path: Path) -> list[str]:
@@ -47,6 +52,18 @@ def dsrdump(path: Path) -> tuple[str, list[str]]:
     lines = [line for line in run.stderr.splitlines() if line.strip()]
     objections = [line for line in lines if not _CHARACTER_SETS.search(line) and not _TEMPLATES.search(line)]
     return run.stdout, [*objections, *([] if run.returncode == 0 else [f"exit code {run.returncode}"])]
+
+
+def template_errors(path: Path) -> list[str]:
+    """Return what PixelMed, which checks the templates of PS3.16, finds wrong about an SR or a Key Object Selection.
+
+    It warns of every item that a template does not name. Ours are extensible, and the items are those of this node.
+    """
+    command = [require_tool("DicomSRValidator"), path]
+    run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env={**os.environ, **_JAVA})
+    lines = (run.stdout + run.stderr).splitlines()
+    finished = "Root Template Validation Complete" in lines
+    return [line for line in lines if line.startswith("Error")] + ([] if finished else lines[-1:])
 
 
 def tid1500_groups(path: Path, scratch: Path) -> list[dict]:

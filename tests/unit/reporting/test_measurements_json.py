@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -82,6 +83,26 @@ def test_what_is_withheld_is_null_and_says_why(withheld):
         assert "level_missing" in [one["code"] for one in said["reasons"]]
     assert document["axial"] is None
     assert "no_axial_t2" in [one["code"] for one in document["reasons"]]
+
+
+def test_the_other_values_of_an_axial_slice_have_reasons_of_their_own(analysis):
+    axial = analysis.measurements.axial
+    oblique = Finding(Reason.AXIAL_OBLIQUE, Severity.FLAG, "the slice is oblique")
+    broken = Finding(Reason.CANAL_MULTIPLE_COMPONENTS, Severity.FLAG, "the canal is in two pieces")
+    decisive = replace(
+        axial.decisive,
+        area_along_cord=replace(axial.decisive.area_along_cord, findings=(oblique,)),
+        canal_area=replace(axial.decisive.canal_area, findings=(broken,)),
+        canal_ap=replace(axial.decisive.canal_ap, findings=(broken,)),
+    )
+    changed = replace(analysis.measurements, axial=replace(axial, decisive=decisive, slices=(decisive,)))
+    said = document_of(replace(analysis, measurements=changed))["axial"]
+    for one in (said, said["slices"][0]):
+        assert [reason["code"] for reason in one["ta_along_cord_reasons"]] == ["axial_oblique"]
+        assert [reason["code"] for reason in one["canal_reasons"]] == ["canal_multiple_components"]
+    without = replace(analysis.measurements, axial=replace(axial, decisive=None))
+    said = document_of(replace(analysis, measurements=without))["axial"]
+    assert (said["verdict"], said["canal_reasons"], said["ta_along_cord_reasons"]) == ("withhold", [], [])
 
 
 def test_declined_studies_name_their_reasons():

@@ -1,12 +1,15 @@
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from node.config import ReportingConfig
+from node.domain.analysis import History, PriorReport
 from node.domain.anatomy import Corner, Landmark, Structure, Vertebra
 from node.domain.errors import Finding, Reason, Severity
+from node.domain.identity import InstanceRef
 from node.domain.measurement import Verdict
 from node.domain.prediction import ModelIdentity
 from node.domain.study import SeriesRole
@@ -43,6 +46,7 @@ def analyses(analysis, withheld, tmp_path_factory):
         "withheld": withheld,
         "no sagittal": with_measurements(analysis, sagittal=None, findings=MANY),
         "crowded": crowded(analysis),
+        "followed": followed(analysis),
     }
 
 
@@ -71,6 +75,16 @@ def crowded(analysis):
     )
 
 
+def followed(analysis):
+    """A follow-up of a study that other networks measured, with a more compressed slice beside the decisive one."""
+    sagittal = analysis.measurements.sagittal
+    worse = {one: replace(sagittal.ratio(one), ratio=replace(sagittal.ratio(one).ratio, value=41.2)) for one in Structure}
+    changed = with_measurements(analysis, sagittal=replace(sagittal, worst_slice=worse))
+    values = {(one.quantity, one.structure): 2 * shown(one) for one in analysis.measurements.headline}
+    report = InstanceRef("1.2", "1.2.3", "1.2.3.4", "1.2.840.10008.5.1.4.1.1.88.34", Path("prior.dcm"))
+    return replace(changed, history=History(prior=PriorReport(report, values, frozenset())))
+
+
 def words(analysis, language="en", **settings):
     return [one.words for one in draw_page(analysis, ReportingConfig(language=language, **settings), SOFTWARE).texts]
 
@@ -94,6 +108,25 @@ def test_the_main_values_stand_there_in_the_digits_of_the_sr(language, analysis)
     page = draw_page(analysis, CONFIGS[language], SOFTWARE)
     large = [float(one.words) for one in page.texts if one.style.size == 60]
     assert large == [shown(one) for one in analysis.measurements.headline]
+
+
+@pytest.mark.parametrize(
+    ("language", "worst", "change"),
+    [
+        ("en", "worst slice (2): 41.20 % C5/C6", "prior {} %, change {}"),
+        ("zh-CN", "最重层面（第 2 层）：41.20 % C5/C6", "既往 {} %，变化 {}"),
+    ],
+)
+def test_the_worst_slice_and_the_change_since_the_prior_stand_on_the_cards(language, worst, change, analyses):
+    written = words(analyses["followed"], language)
+    assert written.count(worst) == 2, "MSCC and MCC"
+    for structure in Structure:
+        value = shown(analyses["followed"].measurements.sagittal.ratio(structure).ratio)
+        assert change.format(f"{2 * value:.2f}", f"{-value:+.2f}") in written
+    area = shown(analyses["followed"].measurements.axial.decisive.area)
+    assert any(f"{-area:+.2f} mm²" in one for one in written)
+    reason = {"en": "other trained networks", "zh-CN": "既往结果由其他模型测得"}[language]
+    assert prose(analyses["followed"], language).count(reason) == 1, "told once, in the remarks"
 
 
 def test_values_that_were_withheld_are_not_there_and_the_reason_is(withheld, analysis):
