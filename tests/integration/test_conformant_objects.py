@@ -179,11 +179,10 @@ def test_dcmtk_prints_the_report_without_objection(reported):
             assert '"MSCC (c3-c7)"' in text
 
 
-def test_every_document_follows_its_templates(plain):
-    documents = [one for one in plain.objects if one.kind in DOCUMENTS]
-    assert len(documents) == 5
-    for one in documents:
-        assert template_errors(one.instance.path) == [], one.instance.path.name
+def test_the_report_follows_its_templates(plain):
+    """One document only: PixelMed needs half a minute to read its own rules."""
+    (sr,) = plain.of_kind(ReportKind.SR)
+    assert template_errors(sr.instance.path) == []
 
 
 def test_dcmqi_reads_every_group(reported, tmp_path):
