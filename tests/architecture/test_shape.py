@@ -106,6 +106,12 @@ def test_every_decision_is_indexed():
     assert [name for name in decisions if name not in listed] == []
 
 
+def test_every_proof_that_the_threat_model_names_exists():
+    named = set(re.findall(r"test_[a-z_]+\.py", (ROOT / "SECURITY.md").read_text(encoding="utf-8")))
+    assert len(named) > 10
+    assert named - {path.name for path in (ROOT / "tests").rglob("test_*.py")} == set()
+
+
 def test_no_secret_place_is_named():
     """No path of a developer's machine and no registry host stands in what is shipped."""
     pattern = re.compile(r"/(?:home|root|work)/[a-z]|https?://[^ )\"']*(?:pypi|pythonhosted|npmjs|artifactory)")

@@ -1,5 +1,6 @@
 """What retention deletes and what it leaves: real files, SQLite and Postgres."""
 
+import json
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -198,6 +199,19 @@ def test_the_trail_outlives_the_study_and_ends_at_its_own_age(place: Place):
     assert place.jobs.audit(study, since=place.now + timedelta(days=1)) == ()
     assert place.sweep(days=3700).events == len(trail)
     assert place.jobs.audit() == ()
+
+
+def test_jobs_lie_in_the_database_as_json_so_that_a_row_is_never_code(place: Place):
+    study = place.received()
+    place.jobs.study_ready(study)
+    engine = open_engine(database_url(place.database))
+    schema = "dbos." if place.database.startswith("postgres") else ""
+    with engine.connect() as connection:
+        inputs = connection.exec_driver_sql(f"SELECT inputs FROM {schema}workflow_input").scalars().all()  # noqa: S608 - one of two
+        kinds = connection.exec_driver_sql(f"SELECT serialization FROM {schema}workflow_status").scalars().all()  # noqa: S608
+    engine.dispose()
+    assert [json.loads(one)["positionalArgs"][0] for one in inputs] == [study]
+    assert kinds == ["portable_json"]
 
 
 def test_who_retried_and_cancelled_is_in_the_trail(place: Place):
