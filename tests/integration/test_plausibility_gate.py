@@ -15,6 +15,7 @@ from node.domain.analysis import Analysis
 from node.domain.anatomy import Structure
 from node.domain.errors import Declined, Finding, Reason, Severity
 from node.domain.identity import StudyInstanceUID
+from node.domain.job import ending_of
 from node.domain.measurement import Measurement, StudyStatus, Verdict
 from node.domain.report import ReportKind
 from node.reporting import Software, build_report, codes, write_declined
@@ -23,6 +24,7 @@ from node.reporting.measurements_json import encode, measured_document
 from node.reporting.sr_content import groups_of
 from tests.support.breakage import CORD, SETTINGS, Sound, broken_study, sound_study
 from tests.support.broken_studies import ALL, DECLINED, HEADLINES, MEASURED, SKIPPED
+from tests.support.web_world import Visitor, WebWorld, running_web
 
 SOFTWARE = Software("cspine-node", "1.2.3")
 VERDICTS = {Severity.FLAG: Verdict.FLAG, Severity.WITHHOLD: Verdict.WITHHOLD}
@@ -214,6 +216,66 @@ def test_the_sr_carries_the_code_and_no_withheld_value(name, studies):
         assert broken.reason in {finding.code for finding in groups[group].findings}, group
     numbers = {number.value for group in groups.values() for number in group.numbers}
     assert secrets(analysis, studies.sound.analysis) & numbers == set()
+
+
+@pytest.fixture(scope="module")
+def pages(studies, tmp_path_factory):
+    """The web role in front of all broken studies, by name."""
+    world = WebWorld(tmp_path_factory.mktemp("pages"))
+    uids = {name: f"2.25.{number}" for number, name in enumerate(ALL, start=1)}
+    for name, uid in uids.items():
+        try:
+            world.documented(uid, measured_document(studies.broken(name), SOFTWARE, (), ()))
+        except Declined as declined:
+            world.ended(uid, ending_of(declined))
+    with running_web(world.config) as port:
+        yield {name: (Visitor(port), f"/studies/{uid}") for name, uid in uids.items()}
+
+
+@pytest.mark.parametrize("name", [*MEASURED, *SKIPPED])
+def test_the_page_and_its_twin_show_every_code_and_no_withheld_value(name, studies, pages):
+    (visitor, path), analysis = pages[name], studies.broken(name)
+    page, twin = visitor.get(path).text, json.loads(visitor.get(f"{path}.json").text)
+    told = {one["code"] for one in twin["reasons"]} | {one["code"] for part in twin["skipped"] for one in part["reasons"]}
+    expected = {one["code"] for one in reasons_in(document_of(analysis))}
+    assert ALL[name].reason in expected
+    assert told == expected
+    assert [code for code in expected if f'<code class="code">{code}</code>' not in page] == []
+    shown_values = set(numbers_in({key: twin[key] for key in ("values", "more_values", "levels", "slices", "reasons")}))
+    assert secrets(analysis, studies.sound.analysis) & shown_values == set()
+
+
+def reasons_in(document: object) -> Iterator[dict[str, str]]:
+    """Yield every reason that stands anywhere in a document."""
+    if isinstance(document, dict):
+        if {"code", "severity", "message"} <= set(document):
+            yield document
+        for value in document.values():
+            yield from reasons_in(value)
+    elif isinstance(document, list):
+        for value in document:
+            yield from reasons_in(value)
+
+
+@pytest.mark.parametrize("name", DECLINED)
+def test_the_page_of_a_declined_study_shows_the_code(name, pages):
+    visitor, path = pages[name]
+    assert f'<code class="code">{DECLINED[name].reason}</code>' in visitor.get(path).text
+    assert DECLINED[name].reason in {one["code"] for one in json.loads(visitor.get(f"{path}.json").text)["reasons"]}
+
+
+def test_the_metrics_count_every_code_with_its_verdict(studies, pages):
+    text = pages[next(iter(MEASURED))][0].get("/metrics").text
+    pattern = r'^cspine_gate_reasons_total\{code="(\w+)",verdict="(\w+)"\} (\d+)'
+    told = {(code, verdict): int(count) for code, verdict, count in re.findall(pattern, text, re.MULTILINE)}
+    counted: dict[tuple[str, str], int] = {}
+    for name in (*MEASURED, *SKIPPED):
+        for pair in {(one["code"], one["severity"]) for one in reasons_in(document_of(studies.broken(name)))}:
+            counted[pair] = counted.get(pair, 0) + 1
+    assert {pair: told.get(pair, 0) >= count for pair, count in counted.items()} == dict.fromkeys(counted, True)
+    assert {pair for pair in told if pair not in counted} <= {pair for pair in told if pair[1] == Severity.DECLINE}
+    declined = re.findall(r'^cspine_analyses_total\{end="declined",reason="(\w+)"\}', text, re.MULTILINE)
+    assert set(declined) == {one.reason for one in DECLINED.values()}
 
 
 @pytest.mark.parametrize("name", REPORTED)

@@ -3,7 +3,7 @@
 import http.client
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -19,13 +19,19 @@ from node.domain.analysis import Analysis
 from node.domain.errors import Finding, Reason, Severity
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisOutcome, AnalysisStatus, DeliveryEnding, DeliveryState, Ending, JobState
+from node.domain.prediction import ModelIdentity
+from node.domain.report import ReportObject
 from node.jobs import Claim, Ledger, open_jobs
 from node.jobs.database import database_url, open_engine
-from node.reporting import Software, build_report, read_measurements
+from node.reporting import MeasurementsDocument, Software, build_report, read_measurements
+from node.reporting.folder import write_report
+from node.reporting.measurements_json import MEASUREMENTS_NAME, encode
 from node.store import open_store, read_head
 from node.web import run_web
 from tests.support.analyses import Scene, synthetic_analysis
 from tests.support.external import wait_until
+
+SOFTWARE = Software("cspine-node", "1.2.3")
 
 
 @dataclass(frozen=True)
@@ -84,16 +90,31 @@ class WebWorld:
             arrived = store.incoming / path.name
             shutil.copy(path, arrived)
             store.receive(arrived, read_head(arrived))
+        return self.recorded(uid, lambda folder: build_report(analysis, ReportingConfig(), SOFTWARE, folder), delivery)
+
+    def documented(self, uid: str, document: MeasurementsDocument) -> str:
+        """Add a study whose report is a ``measurements.json`` alone: all that says what was measured."""
+
+        def write(folder: Path) -> tuple[ReportObject, ...]:
+            (folder / MEASUREMENTS_NAME).write_bytes(encode(document.model_copy(update={"study_instance_uid": uid})))
+            return ()
+
+        return self.recorded(uid, lambda folder: write_report(folder, write))
+
+    def recorded(
+        self, uid: str, write: Callable[[Path], tuple[ReportObject, ...]], delivery: DeliveryEnding | None = None
+    ) -> str:
+        """Add a study that was analysed, with the report that ``write`` puts into a folder."""
         self.announce(uid)
         with self.ledger() as ledger:
             claim = self.begin(ledger, uid)
-            folder = store.results_folder(uid, claim.analysis_id)
-            objects = build_report(analysis, ReportingConfig(), Software("cspine-node", "1.2.3"), folder)
+            folder = open_store(self.config.store).results_folder(StudyInstanceUID(uid), claim.analysis_id)
+            objects = write(folder)
             document = read_measurements(folder)
+            findings = tuple(Finding(Reason(one.code), Severity(one.severity), one.message) for one in document.reasons)
             reasons = tuple({(Reason(one.code), Severity(one.severity)) for one in document.every_reason})
-            status = AnalysisStatus(analysis.measurements.status)
-            models = analysis.measurements.models
-            outcome = AnalysisOutcome(status, analysis.measurements.findings, folder, len(objects), models, reasons)
+            models = tuple(ModelIdentity(one.name, one.version, one.sha256) for one in document.models)
+            outcome = AnalysisOutcome(AnalysisStatus(document.status), findings, folder, len(objects), models, reasons)
             ledger.record_analysis(claim.analysis_id, outcome, ["pacs"])
             if delivery is not None:
                 ledger.begin_delivery(claim.analysis_id, "pacs", 1)
