@@ -9,12 +9,13 @@ from functools import partial
 from node.config import Config, DestinationConfig
 from node.delivery import EchoReport, echo, sop_classes_of
 from node.doctor.certificates import expiry
-from node.doctor.check import Check, CheckResult, checks_of
+from node.doctor.check import Check, CheckResult, checks_of, verdict
 from node.domain.errors import NodeError, Reason
 from node.domain.report import ReportKind
 
 _CONNECT_TIMEOUT_S = 5.0
 # Where a node that listens on every address is reached from this machine.
+_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
 _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
@@ -30,6 +31,20 @@ def port_check(config: Config) -> Check:
         if error.errno != errno.EADDRINUSE:
             return Check("reception", CheckResult.FAILED, f"cannot listen on {where}: {error.strerror}")
     return _own_port(config, where)
+
+
+def peers_check(config: Config) -> Check:
+    """Say who may send studies. AE titles keep out what is misconfigured, and no stranger."""
+    reception = config.reception
+    is_restricted = bool(
+        reception.bind_address in _LOCAL
+        or reception.allowed_networks
+        or reception.allowed_calling_ae_titles
+        or (reception.tls and reception.tls.ca_file)
+    )
+    who = ", ".join((*reception.allowed_networks, *reception.allowed_calling_ae_titles)) or "all that reach the port"
+    advice = "name the PACS and scanners: reception.allowed_networks, allowed_calling_ae_titles or tls.ca_file"
+    return verdict("peers", is_restricted, f"admitted: {who}", advice)
 
 
 def _own_port(config: Config, where: str) -> Check:

@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import click
@@ -32,6 +33,14 @@ def test_the_wheel_runs_without_the_checkout_and_carries_its_models(tmp_path: Pa
     run = [sys.executable, "-m"]
     subprocess.run([*run, "hatchling", "build", "-t", "wheel", "-d", str(wheel)], cwd=ROOT, check=True, capture_output=True)
     (built,) = wheel.iterdir()
+    names = zipfile.ZipFile(built).namelist()
+    weights = {
+        str(path.relative_to(ROOT / "models"))
+        for path in (ROOT / "models").glob("*/model.*")
+        if path.suffix in (".onnx", ".yaml")
+    }
+    assert {name.removeprefix("node/_models/") for name in names if name.startswith("node/_models/")} >= weights
+    assert [name for name in names if name.endswith(".safetensors")] == []
     pip = [*run, "pip", "install", "--quiet", "--no-deps", "--no-index", "--target", str(target), str(built)]
     subprocess.run(pip, check=True, capture_output=True)
     environment = {**os.environ, "PYTHONPATH": str(target)}

@@ -45,6 +45,7 @@ def test_a_sound_node_passes_and_is_told_that_nothing_is_delivered(tmp_path: Pat
         "database": CheckResult.OK,
         "clock": CheckResult.OK,
         "reception": CheckResult.OK,
+        "peers": CheckResult.OK,
         "models": CheckResult.OK,
         "destinations": CheckResult.WARNING,
     }
@@ -126,6 +127,23 @@ def test_a_model_error_is_one_failed_check(tmp_path: Path):
     checks = run_checks(config(tmp_path), missing)
     assert results(checks)["models"] is CheckResult.FAILED
     assert message(checks, "models") == "keypoints is missing"
+
+
+EVERYWHERE = "::"
+
+
+@pytest.mark.parametrize(
+    ("reception", "result"),
+    [
+        ({"bind_address": EVERYWHERE}, CheckResult.WARNING),
+        ({"bind_address": EVERYWHERE, "allowed_networks": ("10.0.0.0/8",)}, CheckResult.OK),
+        ({"bind_address": EVERYWHERE, "allowed_calling_ae_titles": ("MRI1",)}, CheckResult.OK),
+        ({}, CheckResult.OK),
+    ],
+    ids=["all", "networks", "titles", "loopback"],
+)
+def test_a_node_that_admits_everybody_is_named(tmp_path: Path, reception: dict[str, object], result: CheckResult):
+    assert results(run_checks(config(tmp_path, **reception), lambda: ()))["peers"] is result
 
 
 def test_a_store_that_others_may_read_is_named(tmp_path: Path):
