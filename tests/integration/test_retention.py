@@ -146,6 +146,18 @@ def test_a_study_at_work_is_never_deleted(place: Place):
     assert place.files() == before
 
 
+def test_a_study_that_is_announced_while_it_is_being_removed_stays(place: Place):
+    study = place.sent(DeliveryState.DELIVERED)
+    before = place.files()
+    with place.store.removal.alone():
+        assert place.store.removal.take_out(study)
+        place.jobs.study_ready(study)  # of an image that came before
+        assert not place.jobs.purge_ended(study, "retention")
+        place.store.removal.put_back(study)
+    assert place.files() == before
+    assert place.jobs.study(study).study.state is JobState.QUEUED
+
+
 def test_an_older_revision_that_is_still_owed_keeps_its_study(place: Place):
     study = place.sent(DeliveryState.WAITING)
     place.jobs.study_ready(study)
