@@ -56,6 +56,7 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
             destinations=config.destinations,
             sweep=lambda: str(retention.sweep()),
             sweep_interval_minutes=config.retention.interval_minutes,
+            require_manifest=store.require_manifest,
         )
         work_until_stopped(config, slot, collaborators, stop, on_ready)
 

@@ -76,6 +76,8 @@ class Collaborators:
         Returns a digest of what is stored of a study now.
     sweep
         Deletes what need not be kept, and says in a phrase what that was.
+    require_manifest
+        Raises TransientError if this machine does not yet see all that the receiver announced under a name.
     """
 
     analyser: Analyser
@@ -84,6 +86,7 @@ class Collaborators:
     destinations: tuple[DestinationConfig, ...]
     sweep: Callable[[], str] = str
     sweep_interval_minutes: int = 15
+    require_manifest: Callable[[StudyInstanceUID, str], None] = lambda _study, _name: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,9 +148,9 @@ def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsC
     deliveries = DeliveryWorkflow(collaborators, ledger, jobs.maximum_recovery_attempts)
 
     @DBOS.workflow(name=WorkflowName.ANALYSE)
-    def analyse(study_instance_uid: str, arrival: int, attempt: int) -> str:
+    def analyse(study_instance_uid: str, arrival: int, attempt: int, manifest: str = "") -> str:
         with job_context(study_instance_uid=study_instance_uid, job=f"analyse:{arrival}:{attempt}"):
-            return analyses.run(StudyInstanceUID(study_instance_uid), arrival, attempt)
+            return analyses.run(StudyInstanceUID(study_instance_uid), arrival, attempt, manifest)
 
     @DBOS.workflow(name=WorkflowName.DELIVER)
     def deliver(analysis_id: str, destination: str, attempt: int, first_attempt: int) -> str:
@@ -172,10 +175,12 @@ class AnalysisWorkflow:
         self._tries = Tries(ledger)
         self._jobs = jobs
 
-    def run(self, study_instance_uid: StudyInstanceUID, arrival: int, attempt: int) -> str:
+    def run(self, study_instance_uid: StudyInstanceUID, arrival: int, attempt: int, manifest: str = "") -> str:
         """Return the state in which the analysis is left, or ``unchanged``."""
         workflow_id = DBOS.workflow_id or ""
-        claim = _CLAIM_RESULT.validate_python(_step("claim", lambda: self._claim(study_instance_uid, arrival, workflow_id)))
+        claim = _CLAIM_RESULT.validate_python(
+            _step("claim", lambda: self._claim(study_instance_uid, arrival, workflow_id, manifest))
+        )
         analysis_id = claim.analysis_id
         if analysis_id is None:
             return AnalysisStatus.UNCHANGED
@@ -184,18 +189,18 @@ class AnalysisWorkflow:
         if result is None:
             return JobState.CANCELLED
         if isinstance(result, Ending):
-            return self._end(result, analysis_id, Task.analysis(study_instance_uid, arrival, attempt + 1), attempt)
+            return self._end(result, analysis_id, Task.analysis(study_instance_uid, arrival, attempt + 1, manifest), attempt)
         if result.status == AnalysisStatus.UNCHANGED:
             _step("record", lambda: self._ledger.withdraw_analysis(analysis_id))
             return AnalysisStatus.UNCHANGED
         return self._finish(result, analysis_id)
 
-    def _claim(self, study_instance_uid: StudyInstanceUID, arrival: int, workflow_id: str) -> Json:
+    def _claim(self, study_instance_uid: StudyInstanceUID, arrival: int, workflow_id: str, manifest: str) -> Json:
         if self._tries.begin(workflow_id) >= self._jobs.maximum_recovery_attempts:
             message = f"the worker ended {self._jobs.maximum_recovery_attempts} times while it read this study; see its log"
             identity: tuple[str, str] | NodeError = PermanentError(Reason.PROCESS_ENDED, message)
         else:
-            identity = _guarded(lambda: self._identity(study_instance_uid))
+            identity = _guarded(lambda: self._identity(study_instance_uid, manifest))
         digest, fingerprint = ("", "") if isinstance(identity, NodeError) else identity
         claim = Claim(study_instance_uid, digest, fingerprint, workflow_id)
         ending = ending_of(identity) if isinstance(identity, NodeError) else None
@@ -203,8 +208,10 @@ class AnalysisWorkflow:
         self._tries.end([workflow_id])
         return _json(_CLAIM_RESULT, _ClaimResult(claim.analysis_id, ending) if is_ours else _ClaimResult(None))
 
-    def _identity(self, study_instance_uid: StudyInstanceUID) -> tuple[str, str]:
+    def _identity(self, study_instance_uid: StudyInstanceUID, manifest: str) -> tuple[str, str]:
         """Return the digest of what is stored of a study now, and what else decides the result."""
+        if manifest:
+            self._collaborators.require_manifest(study_instance_uid, manifest)
         return self._collaborators.study_digest(study_instance_uid), self._collaborators.analyser.fingerprint()
 
     def _analyse(

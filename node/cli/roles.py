@@ -37,7 +37,7 @@ def receive(config_path: Path | None, supervised: bool) -> None:
     jobs, store = open_jobs(config.database), open_store(config.store)
 
     def announce(study_instance_uid: StudyInstanceUID) -> None:
-        jobs.study_ready(study_instance_uid, store.senders(study_instance_uid))
+        jobs.study_ready(study_instance_uid, store.senders(study_instance_uid), store.write_manifest(study_instance_uid))
 
     try:
         run_receiver(config, announce, stop=stop, on_ready=lambda port: click.echo(f"receiver ready on port {port}"))

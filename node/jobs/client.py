@@ -47,19 +47,25 @@ class JobClient:
             self._connected.destroy()
         self._ledger.close()
 
-    def study_ready(self, study_instance_uid: StudyInstanceUID, senders: Sequence[str] = ()) -> None:
-        """Announce that a study is completely received, and from whom; the same content is not analysed a second time."""
+    def study_ready(self, study_instance_uid: StudyInstanceUID, senders: Sequence[str] = (), manifest: str = "") -> None:
+        """Announce that a study is completely received, and from whom; the same content is not analysed a second time.
+
+        Parameters
+        ----------
+        manifest
+            Name of the list of what was received, which the worker must see.
+        """
         try:
-            self._announce(study_instance_uid, senders)
+            self._announce(study_instance_uid, senders, manifest)
         except TransientError as error:
             if not isinstance(error.__cause__, IntegrityError):
                 raise
-            self._announce(study_instance_uid, senders)  # another receiver made the row of the study at this moment
+            self._announce(study_instance_uid, senders, manifest)  # another receiver made the row of the study at this moment
 
-    def _announce(self, study_instance_uid: StudyInstanceUID, senders: Sequence[str]) -> None:
+    def _announce(self, study_instance_uid: StudyInstanceUID, senders: Sequence[str], manifest: str) -> None:
         with self._queue() as (client, session):
             arrival = self._ledger.announce(session, study_instance_uid, senders)
-            self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
+            self._enqueue(client, session, Task.analysis(study_instance_uid, arrival, manifest=manifest))
 
     def studies(self, state: JobState | None = None) -> tuple[StudyEntry, ...]:
         """Return the studies, last changed first."""

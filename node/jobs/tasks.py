@@ -37,10 +37,10 @@ class Task:
     lane: str | None = None
 
     @classmethod
-    def analysis(cls, study_instance_uid: StudyInstanceUID, arrival: int, attempt: int = 1) -> "Task":
-        """Return the task that analyses what is there of a study."""
+    def analysis(cls, study_instance_uid: StudyInstanceUID, arrival: int, attempt: int = 1, manifest: str = "") -> "Task":
+        """Return the task that analyses what is there of a study, at least what a manifest of the store names."""
         identity = f"{WorkflowName.ANALYSE}:{study_instance_uid}:{arrival}:{attempt}"
-        return cls(WorkflowName.ANALYSE, identity, (study_instance_uid, arrival, attempt))
+        return cls(WorkflowName.ANALYSE, identity, (study_instance_uid, arrival, attempt, manifest))
 
     @classmethod
     def delivery(cls, analysis_id: AnalysisId, destination: str, attempt: int = 1, first_attempt: int = 1) -> "Task":

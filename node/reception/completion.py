@@ -14,6 +14,7 @@ class _OpenStudy:
     last_s: float
     last_by_series: dict[SeriesInstanceUID, float] = field(default_factory=dict)
     series_by_requirement: dict[str, set[SeriesInstanceUID]] = field(default_factory=dict)
+    elsewhere_s: float = -math.inf
 
 
 class StudyAssembler:
@@ -61,12 +62,22 @@ class StudyAssembler:
         study.last_s = max(now_s, study.last_s)
         return study
 
+    def heed(self, study_instance_uid: StudyInstanceUID, at_s: float) -> None:
+        """Note that something of an open study arrived at another receiver, which knows its series better than we do."""
+        study = self.reopen(study_instance_uid, at_s)
+        study.elsewhere_s = max(at_s, study.elsewhere_s)
+
+    def candidates(self, now_s: float) -> tuple[StudyInstanceUID, ...]:
+        """Return the studies that are complete, those that are due longest first."""
+        due = sorted((at, uid) for uid, study in self._open.items() if (at := self._due_at(study)) <= now_s)
+        return tuple(uid for _, uid in due)
+
     def due(self, now_s: float) -> tuple[StudyInstanceUID, ...]:
         """Return the studies that are complete, those that are due longest first, and forget them."""
-        due = sorted((at, uid) for uid, study in self._open.items() if (at := self._due_at(study)) <= now_s)
-        for _, uid in due:
+        due = self.candidates(now_s)
+        for uid in due:
             del self._open[uid]
-        return tuple(uid for _, uid in due)
+        return due
 
     def next_due_s(self) -> float:
         """Return when the next study becomes complete if nothing more arrives; infinity if none is open."""
@@ -80,4 +91,4 @@ class StudyAssembler:
         if not self._required or len(study.series_by_requirement) < len({r.pattern for r in self._required}):
             return math.inf
         quiet_from = (min(study.last_by_series[uid] for uid in found) for found in study.series_by_requirement.values())
-        return max(quiet_from) + self._config.required_quiet_s
+        return max(*quiet_from, study.elsewhere_s) + self._config.required_quiet_s

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from node.domain.identity import StudyInstanceUID
@@ -24,7 +24,8 @@ class OpenStudies:
     """Notes arrivals and hands over complete studies without ever losing one.
 
     A study is marked on disk before its instance is answered, and the mark goes only when the study was handed over
-    and did not open again meanwhile. After a crash every marked study is open again.
+    and did not open again meanwhile. After a crash every marked study is open again. Where several receivers share a
+    store, a study is complete when it is quiet at all of them, and the marks of one that is gone are taken over.
     """
 
     def __init__(self, assembler: StudyAssembler, store: Store, clock: Clock) -> None:
@@ -38,7 +39,7 @@ class OpenStudies:
     def restore(self) -> int:
         """Open the studies that were marked when the receiver last ended, and return how many."""
         now_s, epoch_s = self._clock.monotonic_s(), self._clock.epoch_s()
-        marks = self._store.open_marks()
+        marks = self._store.marks.arrivals(own=True, others=False)
         with self._lock:
             for study_instance_uid, arrived_s in marks.items():
                 self._assembler.reopen(study_instance_uid, now_s - max(0.0, epoch_s - arrived_s))
@@ -70,8 +71,26 @@ class OpenStudies:
         A study whose call fails stays open and is handed over again after the quiet time.
         """
         with self._lock:
-            due = self._assembler.due(self._clock.monotonic_s())
+            now_s = self._clock.monotonic_s()
+            candidates = self._assembler.candidates(now_s)
+            if candidates:
+                self._heed_others(candidates, now_s)
+            due = self._assembler.due(now_s)
         return sum(self._hand_over_one(study_instance_uid, on_complete) for study_instance_uid in due)
+
+    def _heed_others(self, candidates: Iterable[StudyInstanceUID], now_s: float) -> None:
+        elsewhere = self._store.marks.arrivals(own=False, others=True)
+        epoch_s = self._clock.epoch_s() if elsewhere else 0.0
+        for study_instance_uid in elsewhere.keys() & set(candidates):
+            self._assembler.heed(study_instance_uid, now_s - max(0.0, epoch_s - elsewhere[study_instance_uid]))
+
+    def adopt(self, silent_s: float) -> int:
+        """Open the studies of receivers that have been silent for longer than a study may be, and return how many."""
+        adopted = self._store.marks.adopt(before=self._clock.epoch_s() - silent_s)
+        if adopted:
+            _log.warning("studies of a receiver that is gone taken over", extra={"studies": adopted})
+            self.restore()
+        return adopted
 
     def seconds_to_next(self) -> float:
         """Return how long nothing can become complete, in seconds."""

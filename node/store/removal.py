@@ -17,6 +17,7 @@ from pathlib import Path
 
 from node.domain.identity import StudyInstanceUID, parse_uid
 from node.store.commitments import Commitments
+from node.store.marks import marks_of
 from node.store.patients import PatientIndex
 
 
@@ -84,4 +85,4 @@ class Removal:
             shutil.rmtree(self._removed / uid)
 
     def _is_open(self, uid: str) -> bool:
-        return (self._root / "open" / uid).exists()
+        return bool(marks_of(self._root / "open", uid))

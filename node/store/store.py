@@ -4,7 +4,8 @@
 
     <root>/incoming/                                    files still being received
     <root>/studies/<study>/<series>/<sop>.dcm           instances as they were sent
-    <root>/open/<study>                                 marks of studies that are still being received
+    <root>/studies/<study>/manifest-*.json              see node/store/contents.py
+    <root>/open/                                        marks of studies that are still being received, see node/store/marks.py
     <root>/results/<study>/<analysis>/                  result objects
     <root>/patients/                                    see node/store/patients.py
     <root>/commitments/                                 see node/store/commitments.py
@@ -33,7 +34,9 @@ from node.domain.identity import (
 )
 from node.domain.study import ReceivedSeries, ReceivedStudy
 from node.store.commitments import Commitments
+from node.store.contents import require_manifest, write_manifest
 from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, content_digest, read_sop_class
+from node.store.marks import StudyMarks
 from node.store.patients import PatientIndex, PatientStudy
 from node.store.removal import Removal
 
@@ -41,15 +44,23 @@ _ANALYSIS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
 
 class Store:
-    """Instances, results and marks under one root; safe to use from several threads and processes."""
+    """Instances, results and marks under one root; safe to use from several threads, processes and machines.
 
-    def __init__(self, root: Path) -> None:
+    Parameters
+    ----------
+    receiver
+        Name of the receiver that uses it, where there may be others; it stays the same after a restart.
+    """
+
+    def __init__(self, root: Path, receiver: str = "") -> None:
         self.root = root
         self.incoming = root / "incoming"
         self._studies = root / "studies"
         self._results = root / "results"
         self._open = root / "open"
         self._patients = PatientIndex(root)
+        #: The marks as the receiver needs them, which knows of other receivers.
+        self.marks = StudyMarks(self._open, receiver)
         #: What peers were asked to commit.
         self.commitments = Commitments(root)
         #: How a study is deleted that a receiver may be adding to.
@@ -119,7 +130,8 @@ class Store:
             for folder in (self._studies / uid, self._results / uid):
                 if folder.is_dir():
                     shutil.rmtree(folder)
-            (self._open / uid).unlink(missing_ok=True)
+            for mark in self.marks.of_study(study_instance_uid):
+                mark.unlink(missing_ok=True)
 
     def results_folder(self, study_instance_uid: StudyInstanceUID, analysis_id: str) -> Path:
         """Return the folder for the results of one analysis; it is made if it is not there.
@@ -169,7 +181,7 @@ class Store:
 
     def mark_open(self, study_instance_uid: StudyInstanceUID, sender: str = "") -> None:
         """Mark a study as still being received and set the time of its last arrival to now; note a new sender of it."""
-        mark = self._open / parse_uid(study_instance_uid)
+        mark = self.marks.own_path(study_instance_uid)
         with _translated("mark a study"):
             is_new = not mark.exists()
             with mark.open("a", encoding="utf-8") as file:
@@ -180,18 +192,28 @@ class Store:
 
     def senders(self, study_instance_uid: StudyInstanceUID) -> tuple[str, ...]:
         """Return who sent instances of a study that is marked as open, sorted."""
-        mark = self._open / parse_uid(study_instance_uid)
         with _translated("read a mark"):
-            return tuple(sorted(set(mark.read_text(encoding="utf-8").splitlines()))) if mark.is_file() else ()
+            texts = [mark.read_text(encoding="utf-8") for mark in self.marks.of_study(study_instance_uid)]
+            return tuple(sorted({sender for text in texts for sender in text.splitlines()}))
 
     def remove_mark(self, study_instance_uid: StudyInstanceUID) -> None:
         """Remove the mark of a study; nothing happens if there is none."""
         with _translated("remove a mark"):
-            (self._open / parse_uid(study_instance_uid)).unlink(missing_ok=True)
+            self.marks.own_path(study_instance_uid).unlink(missing_ok=True)
 
     def open_marks(self) -> dict[StudyInstanceUID, float]:
-        """Return the marked studies and when something of them last arrived, in seconds since the epoch."""
-        return {StudyInstanceUID(path.name): path.stat().st_mtime for path in sorted(self._open.iterdir())}
+        """Return the studies that a receiver has marked, and when something of them last arrived, in seconds since the epoch."""
+        return self.marks.arrivals(own=True, others=True)
+
+    def write_manifest(self, study_instance_uid: StudyInstanceUID) -> str:
+        """Write down what is there of a study, and return the name under which a worker finds it."""
+        with _translated("write a manifest"):
+            return write_manifest(self._study_folder(study_instance_uid))
+
+    def require_manifest(self, study_instance_uid: StudyInstanceUID, name: str) -> None:
+        """Raise TransientError ``store_failed`` if this machine does not yet see all that a manifest names."""
+        with _translated("read a manifest"):
+            require_manifest(self._study_folder(study_instance_uid), name)
 
     def sweep_incoming(self, before: float) -> int:
         """Delete files of ``incoming`` that were not written since a time, and return how many.
@@ -212,8 +234,8 @@ class Store:
         return self._studies / parse_uid(study_instance_uid)
 
 
-def open_store(uri: str) -> Store:
-    """Return the store at a URI (``file:PATH``), making its folders.
+def open_store(uri: str, receiver: str = "") -> Store:
+    """Return the store at a URI (``file:PATH``), making its folders; for a receiver that shares it with others, give its name.
 
     Raises
     ------
@@ -225,7 +247,7 @@ def open_store(uri: str) -> Store:
         raise ConfigError(Reason.CONFIG_INVALID, f"store: {uri!r} is not a store; allowed: file:PATH")
     root = Path(path.removeprefix("//"))
     try:
-        return Store(root)
+        return Store(root, receiver)
     except OSError as error:
         raise ConfigError(
             Reason.CONFIG_INVALID, f"store: cannot make {error.filename}: {error.strerror}; choose a folder that we may write"

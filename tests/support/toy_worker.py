@@ -4,9 +4,11 @@ Engine, ledger, store, history, report folder and delivery are those of the node
 """
 
 import hashlib
+import os
 import signal
 import sys
 import threading
+import time
 from pathlib import Path
 
 from pydicom.uid import Comprehensive3DSRStorage, MRImageStorage, SegmentationStorage, generate_uid
@@ -32,6 +34,7 @@ class ToyPipeline:
         return "toy 1"
 
     def analyse(self, study: ReceivedStudy, out_dir: Path, history: History) -> AnalysisOutcome:
+        time.sleep(float(os.environ.get("TOY_ANALYSIS_S", "0")))  # as long as a real one, so that kills meet it
         paths = [one.path for series in study.all_series for one in series.instances if one.sop_class_uid == MRImageStorage]
         content = content_digest(paths)
         objects = write_report(out_dir, lambda folder: _objects(folder, study.study_instance_uid, content))
@@ -73,6 +76,7 @@ def main(config_path: str, slot: str) -> int:
         config.destinations,
         sweep=lambda: "",
         sweep_interval_minutes=60,
+        require_manifest=store.require_manifest,
     )
     try:
         work_until_stopped(config, int(slot), collaborators, stop, lambda: say("worker ready"))

@@ -6,7 +6,7 @@ from node.jobs import Task
 def test_analysis_is_named_after_study_announcement_and_attempt():
     task = Task.analysis(StudyInstanceUID("1.2"), arrival=3, attempt=2)
     assert task.workflow_id == "analyse:1.2:3:2"
-    assert task.arguments == ("1.2", 3, 2)
+    assert task.arguments == ("1.2", 3, 2, "")
     assert task.options() == {"workflow_name": "analyse", "queue_name": "analyse", "workflow_id": "analyse:1.2:3:2"}
 
 

@@ -121,3 +121,50 @@ def test_waiting_is_bounded_by_the_next_study_and_by_one_that_may_still_arrive(n
     node.time.now_s += 100
     assert node.open_studies.seconds_to_next() == 0
     assert len(node.open_studies) == 1
+
+
+class Neighbour:
+    """Another receiver on the same store."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self.store = open_store(f"file:{node.store.root}", "neighbour-104")
+
+    def arrive(self) -> None:
+        self.store.mark_open(STUDY)
+        epoch_s = self._node.time.now_s + 1e9
+        os.utime(self.store.marks.own_path(STUDY), (epoch_s, epoch_s))
+
+
+def test_a_study_is_complete_when_it_is_quiet_at_every_receiver(node: Node):
+    neighbour = Neighbour(node)
+    node.arrive()
+    node.time.now_s += 20
+    neighbour.arrive()
+    node.time.now_s += 10
+    assert node.hand_over() == 0
+    node.time.now_s += 20
+    assert node.hand_over() == 1
+    assert list(node.store.open_marks()) == [STUDY], "the neighbour hands it over as well"
+
+
+def test_a_study_that_never_ends_elsewhere_is_handed_over_in_the_end(node: Node):
+    neighbour = Neighbour(node)
+    node.arrive()
+    for _ in range(9):
+        node.time.now_s += 10
+        neighbour.arrive()
+        assert node.hand_over() == 0
+    node.time.now_s += 10
+    neighbour.arrive()
+    assert node.hand_over() == 1
+
+
+def test_the_studies_of_a_receiver_that_is_gone_are_handed_over_by_another(node: Node):
+    Neighbour(node).arrive()
+    node.time.now_s += 89
+    assert node.open_studies.adopt(silent_s=90) == 0
+    node.time.now_s += 2
+    assert node.open_studies.adopt(silent_s=90) == 1
+    assert node.hand_over() == 1
+    assert node.store.open_marks() == {}
