@@ -29,6 +29,7 @@ COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "audit": ("node.cli.audit", "Print who sent, returned, retried, cancelled and deleted what."),
         "echo": ("node.cli.network", "Send a C-ECHO to a destination and show what it accepts."),
         "send": ("node.cli.network", "Send DICOM files or folders to a destination."),
+        "fetch": ("node.cli.fetch", "Fetch studies from a PACS into the node, or into a folder."),
         "models": ("node.cli.models", "List and verify the installed models."),
         "conformance": ("node.cli.conformance", "Print the DICOM Conformance Statement."),
         "config": ("node.cli.config", "Check and show the configuration and its schema."),

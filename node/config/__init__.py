@@ -1,6 +1,6 @@
 """A typed mirror of ``config.yaml``, section for section; it reads, and never touches the world."""
 
-from node.config.delivery import DestinationConfig, RetryConfig
+from node.config.delivery import DestinationConfig, PeerConfig, RetryConfig, SourceConfig
 from node.config.inference import InferenceConfig
 from node.config.load import load_config, parse_config
 from node.config.measurement import MeasurementConfig
@@ -11,7 +11,7 @@ from node.config.reporting import ReportingConfig
 from node.config.retention import RetentionConfig
 from node.config.secret import masked
 from node.config.selection import SelectionConfig
-from node.config.tls import TLS_1_2_CIPHERS, DestinationTlsConfig, ReceptionTlsConfig
+from node.config.tls import TLS_1_2_CIPHERS, PeerTlsConfig, ReceptionTlsConfig
 from node.config.web import VIEWER_PLACE, WebConfig
 
 __all__ = [
@@ -20,17 +20,19 @@ __all__ = [
     "CompletionConfig",
     "Config",
     "DestinationConfig",
-    "DestinationTlsConfig",
     "InferenceConfig",
     "JobsConfig",
     "LogConfig",
     "MeasurementConfig",
+    "PeerConfig",
+    "PeerTlsConfig",
     "ReceptionConfig",
     "ReceptionTlsConfig",
     "ReportingConfig",
     "RetentionConfig",
     "RetryConfig",
     "SelectionConfig",
+    "SourceConfig",
     "WebConfig",
     "config_schema",
     "load_config",

@@ -1,4 +1,4 @@
-"""Section ``destinations``: where results go."""
+"""Sections ``destinations`` and ``sources``: where results go, and where studies are fetched."""
 
 from typing import Literal
 
@@ -6,7 +6,7 @@ from pydantic import Field
 
 from node.config.reception import AETitleText
 from node.config.section import Section
-from node.config.tls import DestinationTlsConfig
+from node.config.tls import PeerTlsConfig
 
 #: The words of :class:`node.domain.report.ReportKind`; YAML writes plain strings.
 ResultKind = Literal["SEG", "SR", "PR", "KO", "SC", "SR_LINES", "SR_VOLUMES"]
@@ -22,23 +22,39 @@ class RetryConfig(Section):
     maximum_attempts: int = Field(180, ge=1, le=10000, description="Attempts before it is parked for `studies retry`.")
 
 
-class DestinationConfig(Section):
-    """A DICOM peer that receives results."""
+class PeerConfig(Section):
+    """A DICOM peer that we call."""
 
     name: str = Field(..., pattern=r"^[A-Za-z0-9_-]{1,32}$", description="Short name used in commands and pages.")
     host: str = Field(..., min_length=1, description="Host name or address.")
     port: int = Field(..., ge=1, le=65535, description="TCP port.")
     ae_title: AETitleText = Field(..., description="AE title of the peer.")
     calling_ae_title: AETitleText | None = Field(None, description="AE title that we call with; empty: reception.ae_title.")
+    timeout_s: float = Field(30.0, ge=1, le=3600, description="Time for a connection or an answer, in seconds.")
+    tls: PeerTlsConfig | None = Field(
+        None, description="DICOM TLS: ca_file, certificate_file, key_file, check_host_name, each optional. Empty: no TLS."
+    )
+
+
+class SourceConfig(PeerConfig):
+    """A PACS from which studies are fetched."""
+
+    retrieve: Literal["move", "get"] = Field(
+        "move",
+        description="move: the PACS sends to our receiver (C-MOVE; it must know our AE title, host and port). "
+        "get: over the association that asks (C-GET), then to our receiver.",
+    )
+    maximum_studies: int = Field(20, ge=1, le=10000, description="A query that finds more studies than this fetches none.")
+
+
+class DestinationConfig(PeerConfig):
+    """A DICOM peer that receives results."""
+
     objects: tuple[ResultKind, ...] = Field(
         ("SEG", "SR", "PR"),
         min_length=1,
         description="Kinds of result object to send: SEG masks, SR measurements, PR lines and text over the images, "
         "KO key images, SC summary page, SR_LINES lines as one SR for each series (for OHIF), SR_VOLUMES segment volumes.",
-    )
-    timeout_s: float = Field(30.0, ge=1, le=3600, description="Time for a connection or an answer, in seconds.")
-    tls: DestinationTlsConfig | None = Field(
-        None, description="DICOM TLS: ca_file, certificate_file, key_file, check_host_name, each optional. Empty: no TLS."
     )
     storage_commitment: bool = Field(
         False,

@@ -8,7 +8,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from node.config.delivery import DestinationConfig
+from node.config.delivery import DestinationConfig, SourceConfig
 from node.config.node_config import Config
 from node.config.plain_yaml import read_yaml
 from node.config.reception import ReceptionConfig
@@ -16,7 +16,7 @@ from node.config.secret import masked
 from node.domain.errors import ConfigError, Reason
 
 Location = tuple[int | str, ...]
-SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig)
+SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig, SourceConfig)
 
 
 def load_config(path: Path | None) -> Config:
@@ -110,6 +110,7 @@ def _anchored(config: Config, folder: Path) -> Config:
     secrets = {name: folder / path for name, path in config.web if isinstance(path, Path)}
     changes["web"] = config.web.model_copy(update=secrets)
     changes["destinations"] = tuple(_anchor_tls(destination, folder) for destination in config.destinations)
+    changes["sources"] = tuple(_anchor_tls(source, folder) for source in config.sources)
     return config.model_copy(update=changes)
 
 

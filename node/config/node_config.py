@@ -1,11 +1,12 @@
 """The whole of ``config.yaml``."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, model_validator
 
-from node.config.delivery import DestinationConfig, RetryConfig
+from node.config.delivery import DestinationConfig, PeerConfig, RetryConfig, SourceConfig
 from node.config.inference import InferenceConfig
 from node.config.measurement import MeasurementConfig
 from node.config.reception import ReceptionConfig
@@ -85,15 +86,21 @@ class Config(Section):
     )
     reporting: ReportingConfig = Field(ReportingConfig(), description="How result objects are labelled.")
     destinations: tuple[DestinationConfig, ...] = Field((), description="Where results go; one is independent of the others.")
+    sources: tuple[SourceConfig, ...] = Field((), description="Where `fetch` gets studies.")
     jobs: JobsConfig = Field(JobsConfig(), description="How work is queued.")
     retention: RetentionConfig = Field(RetentionConfig(), description="What is deleted on its own, and when.")
     web: WebConfig = Field(WebConfig(), description="The dashboard, its JSON twins, metrics and health.")
     log: LogConfig = Field(LogConfig(), description="What is logged.")
 
     @model_validator(mode="after")
-    def _destination_names_differ(self) -> "Config":
-        names = [destination.name for destination in self.destinations]
-        doubled = sorted({name for name in names if names.count(name) > 1})
-        if doubled:
-            raise ValueError(f"destinations have the same name: {', '.join(doubled)}")
+    def _names_differ(self) -> "Config":
+        _refuse_doubles("destinations", self.destinations)
+        _refuse_doubles("sources", self.sources)
         return self
+
+
+def _refuse_doubles(section: str, peers: Sequence[PeerConfig]) -> None:
+    names = [peer.name for peer in peers]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if doubled:
+        raise ValueError(f"{section} have the same name: {', '.join(doubled)}")

@@ -16,6 +16,16 @@ _HEADER = """\
 # Configuration of the cervical MR inference node. Every field stands here with its default.
 # Written by `cspine-node config show --default`; check your changes with `cspine-node config check`.
 """
+_EXAMPLES = {
+    "destinations": (
+        "#  - name: pacs",
+        "#    host: pacs.hospital.example",
+        "#    port: 104",
+        "#    ae_title: PACS",
+        "#    objects: [SEG, SR, PR]",
+    ),
+    "sources": ("#  - name: archive", "#    host: pacs.hospital.example", "#    port: 104", "#    ae_title: PACS"),
+}
 
 
 def render_config(config: Config) -> str:
@@ -39,8 +49,7 @@ def _section_lines(section: BaseModel, depth: int) -> Iterator[str]:
                 yield from _list_item(item, depth + 1)
         else:
             yield f"{indent}{name}: {_scalar(value)}"
-            if name == "destinations":
-                yield from _example_destination()
+            yield from _EXAMPLES.get(name, ())
 
 
 def _list_item(section: BaseModel, depth: int) -> Iterator[str]:
@@ -48,14 +57,6 @@ def _list_item(section: BaseModel, depth: int) -> Iterator[str]:
     first = next(i for i, line in enumerate(lines) if not line.lstrip().startswith("#"))
     lines[first] = "  " * depth + "- " + lines[first].lstrip()
     yield from lines
-
-
-def _example_destination() -> Iterator[str]:
-    yield "#  - name: pacs"
-    yield "#    host: pacs.hospital.example"
-    yield "#    port: 104"
-    yield "#    ae_title: PACS"
-    yield "#    objects: [SEG, SR, PR]"
 
 
 def _scalar(value: Any) -> str:  # noqa: ANN401 - whatever YAML can hold

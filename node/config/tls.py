@@ -21,7 +21,7 @@ class ReceptionTlsConfig(Section):
     )
 
 
-class DestinationTlsConfig(Section):
+class PeerTlsConfig(Section):
     """How we reach a peer over TLS."""
 
     ca_file: Path | None = Field(None, description="Certificate authorities of the peer, PEM; empty: those of the system.")
@@ -30,7 +30,7 @@ class DestinationTlsConfig(Section):
     check_host_name: bool = Field(True, description="Require that the certificate of the peer is for its host.")
 
     @model_validator(mode="after")
-    def _certificate_has_its_key(self) -> "DestinationTlsConfig":
+    def _certificate_has_its_key(self) -> "PeerTlsConfig":
         if (self.certificate_file is None) != (self.key_file is None):
             raise ValueError("certificate_file and key_file belong together: give both or none")
         return self

@@ -11,9 +11,10 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
+from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
-from node.config import DestinationConfig
+from node.config import PeerConfig
 from node.delivery.contexts import NATIVE, Encoding
 from node.delivery.tls import DestinationContext, destination_context
 from node.domain.errors import PermanentError, Reason, TransientError
@@ -31,14 +32,15 @@ _AE_TITLE_REASONS = {3: "our AE title is not registered there", 7: "it does not 
 
 @contextmanager
 def open_association(
-    destination: DestinationConfig,
+    destination: PeerConfig,
     calling_ae_title: str,
     contexts: Sequence[PresentationContext],
     handlers: Sequence[evt.EventHandlerType] = (),
+    roles: Sequence[SCP_SCU_RoleSelectionNegotiation] = (),
 ) -> Iterator[Association]:
     """Return an established association; it is released at the end, or aborted after an error.
 
-    ``handlers`` answer what the peer asks of us on it.
+    ``handlers`` answer what the peer asks of us on it; ``roles`` say for which SOP classes it may ask.
 
     Raises
     ------
@@ -56,6 +58,7 @@ def open_association(
         contexts=list(contexts),
         ae_title=destination.ae_title,
         max_pdu=_MAXIMUM_PDU_BYTES,
+        ext_neg=list(roles) or None,
         tls_args=None if tls is None else (tls, destination.host),
         evt_handlers=[(evt.EVT_CONN_OPEN, _bound_connection), (evt.EVT_REJECTED, _keep_rejection, [rejections]), *handlers],
     )
@@ -75,7 +78,7 @@ def accepted_encodings(association: Association) -> tuple[Encoding, ...]:
     return tuple((str(cx.abstract_syntax), str(cx.transfer_syntax[0])) for cx in association.accepted_contexts)
 
 
-def store_file(association: Association, destination: DestinationConfig, path: Path, encoding: Encoding, number: int) -> Dataset:
+def store_file(association: Association, destination: PeerConfig, path: Path, encoding: Encoding, number: int) -> Dataset:
     """Return the C-STORE answer to a file, the ``number``-th of its association; it is empty if none came.
 
     The file is streamed as it is. Where the peer took its SOP class in the other native encoding only, it is
@@ -97,7 +100,7 @@ def store_file(association: Association, destination: DestinationConfig, path: P
         raise PermanentError(Reason.NOT_DICOM, f"the file to send cannot be read ({type(error).__name__})") from error
 
 
-def status_of(answer: Dataset, destination: DestinationConfig) -> int:
+def status_of(answer: Dataset, destination: PeerConfig) -> int:
     """Return the status of a C-STORE answer.
 
     Raises
@@ -123,7 +126,7 @@ def can_store(association: Association, encoding: Encoding) -> bool:
     return encoding in accepted or convertible
 
 
-def lost_connection(destination: DestinationConfig) -> TransientError:
+def lost_connection(destination: PeerConfig) -> TransientError:
     """Return the error for a peer that hung up or did not answer in time."""
     return TransientError(
         Reason.PEER_UNREACHABLE,
@@ -131,7 +134,7 @@ def lost_connection(destination: DestinationConfig) -> TransientError:
     )
 
 
-def _application_entity(destination: DestinationConfig, calling_ae_title: str) -> AE:
+def _application_entity(destination: PeerConfig, calling_ae_title: str) -> AE:
     entity = AE(ae_title=destination.calling_ae_title or calling_ae_title)
     entity.connection_timeout = destination.timeout_s
     entity.acse_timeout = destination.timeout_s
@@ -165,7 +168,7 @@ def _keep_rejection(event: evt.Event, rejections: list[tuple[int, int, int]]) ->
 
 
 def _not_established(
-    destination: DestinationConfig,
+    destination: PeerConfig,
     association: Association,
     rejections: list[tuple[int, int, int]],
     tls: DestinationContext | None,
@@ -187,5 +190,5 @@ def _not_established(
     return TransientError(Reason.PEER_REJECTED, f"{peer} rejected the association {kind}: {why}; we call as {called_as}")
 
 
-def _address(destination: DestinationConfig) -> str:
+def _address(destination: PeerConfig) -> str:
     return f"{destination.name} ({destination.ae_title} at {destination.host}:{destination.port})"

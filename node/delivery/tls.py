@@ -2,7 +2,7 @@
 
 import ssl
 
-from node.config import TLS_1_2_CIPHERS, DestinationConfig
+from node.config import TLS_1_2_CIPHERS, PeerConfig
 from node.domain.errors import PermanentError, Reason
 
 
@@ -23,7 +23,7 @@ class _Connection(ssl.SSLSocket):
             raise
 
 
-def destination_context(destination: DestinationConfig) -> DestinationContext | None:
+def destination_context(destination: PeerConfig) -> DestinationContext | None:
     """Return the client context of a destination; None without TLS.
 
     The files are read each time, so a renewed certificate is used at once.

@@ -126,6 +126,9 @@ class Reason(StrEnum):
     SOP_CLASS_REFUSED = "sop_class_refused"
     STORE_FAILED = "store_failed"
     NOT_COMMITTED = "not_committed"
+    QUERY_INVALID = "query_invalid"
+    QUERY_REFUSED = "query_refused"
+    RETRIEVE_REFUSED = "retrieve_refused"
 
 
 @dataclass(frozen=True, slots=True)

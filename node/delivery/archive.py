@@ -1,0 +1,28 @@
+"""A PACS from which studies are fetched."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from node.config import SourceConfig
+from node.delivery.query import FoundStudy, StudyQuery, find_studies
+from node.delivery.retrieve import Retrieved, get_study, move_study
+
+
+@dataclass(frozen=True, slots=True)
+class Archive:
+    """A configured source, and the AE title that we call it with unless it says another."""
+
+    source: SourceConfig
+    calling_ae_title: str
+
+    def find(self, query: StudyQuery) -> tuple[FoundStudy, ...]:
+        """Return the studies that match, as :func:`~node.delivery.query.find_studies`."""
+        return find_studies(self.source, self.calling_ae_title, query)
+
+    def move(self, study: FoundStudy, receiving_ae_title: str) -> Retrieved:
+        """Have a study sent to an AE title, as :func:`~node.delivery.retrieve.move_study`."""
+        return move_study(self.source, self.calling_ae_title, study, receiving_ae_title)
+
+    def get(self, study: FoundStudy, folder: Path) -> Retrieved:
+        """Write a study below a folder, as :func:`~node.delivery.retrieve.get_study`."""
+        return get_study(self.source, self.calling_ae_title, study, folder)
