@@ -6,7 +6,7 @@ from pydicom.uid import UID
 
 from node import __version__
 from node.config import TLS_1_2_CIPHERS, Config
-from node.delivery import native_transfer_syntaxes, sop_classes_of
+from node.delivery import native_transfer_syntaxes, retrieve_sop_classes, sop_classes_of
 from node.domain.report import ReportKind
 from node.reception import StoreStatus, accepted_contexts, implementation
 from node.reporting import private_codes
@@ -23,6 +23,7 @@ _KIND_MEANINGS = {
     ReportKind.PR: "The same lines and numbers over the images, one for each source series",
     ReportKind.KO: "The decisive images (TID 2010)",
     ReportKind.SC: "Summary page",
+    ReportKind.SR_LINES: "The measured lines, one SR for each source series (TID 1500)",
     ReportKind.SR_VOLUMES: "Volumes of cord and canal (TID 1500)",
 }
 
@@ -45,7 +46,7 @@ def _overview() -> Iterator[str]:
     kinds = [*_classes(one for kind in ReportKind for one in sop_classes_of(kind))]
     rows = [("Verification", "yes", "yes"), ("All storage classes of section 2.1 (transfer)", "no", "yes")]
     rows += [(f"{uid.name} (results)", "yes", "yes") for uid in kinds]
-    rows += [("Storage Commitment Push Model", "yes", "no")]
+    rows += [("Storage Commitment Push Model", "yes", "no"), *((one.name, "yes", "no") for one in retrieve_sop_classes())]
     yield from _table(("network service", "SCU", "SCP"), rows)
     yield "No media, no printing, no query or retrieve as SCP. No private SOP class, transfer syntax or attribute."
     yield ""
@@ -122,6 +123,19 @@ def _initiator(config: Config) -> Iterator[str]:
     yield "as delivered when an N-EVENT-REPORT commits them, on the same association or on one to our SCP"
     yield "(PS3.4 annex J, push model)."
     yield ""
+    yield from _retrieval(config)
+
+
+def _retrieval(config: Config) -> Iterator[str]:
+    yield "### 3.2 Query and retrieval (`cspine-node fetch`)"
+    yield ""
+    yield from _table(("SOP class", "UID"), [(one.name, str(one)) for one in retrieve_sop_classes()])
+    yield "Asked at STUDY level: Study Instance UID, Accession Number, Patient ID (single values), Study Date; at SERIES level:"
+    yield "Study and Series Instance UID, Modality MR. No relational queries. MR series are moved or got one by one; over C-GET"
+    yield "we are the SCP of MR Image, Enhanced MR Image and Legacy Converted Enhanced MR Image Storage, in the native encodings."
+    yield ""
+    sources = [(one.name, one.ae_title, f"{one.host}:{one.port}", f"C-{one.retrieve.upper()}") for one in config.sources]
+    yield from _table(("source in this configuration", "AE title", "address", "retrieval"), sources)
 
 
 def _security(config: Config) -> Iterator[str]:

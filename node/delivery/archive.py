@@ -3,9 +3,16 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydicom.uid import UID
+
 from node.config import SourceConfig
-from node.delivery.query import FoundStudy, StudyQuery, find_studies
-from node.delivery.retrieve import Retrieved, get_study, move_study
+from node.delivery.query import FIND_MODEL, FoundStudy, StudyQuery, find_studies
+from node.delivery.retrieve import GET_MODEL, MOVE_MODEL, Retrieved, get_study, move_study
+
+
+def retrieve_sop_classes() -> tuple[UID, ...]:
+    """Return the SOP classes of query and retrieval that we use."""
+    return FIND_MODEL, MOVE_MODEL, GET_MODEL
 
 
 @dataclass(frozen=True, slots=True)

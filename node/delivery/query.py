@@ -5,13 +5,14 @@ from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
 from pynetdicom.association import Association
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind as FindModel  # type: ignore[attr-defined]
+from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelFind  # type: ignore[attr-defined]
 
 from node.config import SourceConfig
 from node.delivery.association import lost_connection, open_association
 from node.delivery.contexts import NATIVE, contexts_for
 from node.domain.errors import PermanentError, Reason
 
+FIND_MODEL = StudyRootQueryRetrieveInformationModelFind
 _PENDING = (0xFF00, 0xFF01)
 _SUCCESS = 0x0000
 # A value with a wildcard would ask for more than what was meant (PS3.4 section C.2.2.2.4); a backslash for a list.
@@ -54,7 +55,7 @@ def find_studies(source: SourceConfig, calling_ae_title: str, query: StudyQuery)
         ``sop_class_refused`` if the peer offers no query, ``query_refused`` if it answers with a failure, ``query_invalid`` if
         more studies match than ``maximum_studies``.
     """
-    contexts = contexts_for([(str(FindModel), str(NATIVE[0]))])
+    contexts = contexts_for([(str(FIND_MODEL), str(NATIVE[0]))])
     with open_association(source, calling_ae_title, contexts) as association:
         answers = list(_ask(association, source, _study_keys(query)))
         uids = {str(one.StudyInstanceUID): str(one.get("StudyDate", "")) for one in answers if "StudyInstanceUID" in one}
@@ -88,7 +89,7 @@ def _mr_series(association: Association, source: SourceConfig, study_instance_ui
 
 
 def _ask(association: Association, source: SourceConfig, keys: Dataset) -> Iterator[Dataset]:
-    for status, answer in association.send_c_find(keys, FindModel):
+    for status, answer in association.send_c_find(keys, FIND_MODEL):
         if "Status" not in status:
             raise lost_connection(source)
         if status.Status in _PENDING and answer is not None:

@@ -10,8 +10,10 @@ from pydicom.uid import UID, EnhancedMRImageStorage, LegacyConvertedEnhancedMRIm
 from pynetdicom import build_role, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext, build_context
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelGet as GetModel  # type: ignore[attr-defined]
-from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as MoveModel  # type: ignore[attr-defined]
+from pynetdicom.sop_class import (  # type: ignore[attr-defined]
+    StudyRootQueryRetrieveInformationModelGet,
+    StudyRootQueryRetrieveInformationModelMove,
+)
 
 from node.config import SourceConfig
 from node.delivery.association import lost_connection, open_association
@@ -20,6 +22,7 @@ from node.delivery.query import FoundStudy
 from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.identity import parse_uid
 
+GET_MODEL, MOVE_MODEL = StudyRootQueryRetrieveInformationModelGet, StudyRootQueryRetrieveInformationModelMove
 _MR_CLASSES: tuple[UID, ...] = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
 _PENDING = (0xFF00, 0xFF01)
 _SUCCESS, _WITH_FAILURES = 0x0000, 0xB000
@@ -49,14 +52,12 @@ def move_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, r
     PermanentError
         ``retrieve_refused``, also if the peer does not know the AE title; ``sop_class_refused`` if it offers no C-MOVE.
     """
-    with open_association(source, calling_ae_title, contexts_for([(str(MoveModel), str(NATIVE[0]))])) as association:
-        return sum(
-            (
-                _outcome(association.send_c_move(_keys(study, series), receiving_ae_title, MoveModel), source, receiving_ae_title)
-                for series in study.mr_series
-            ),
-            Retrieved(0, 0),
-        )
+    with open_association(source, calling_ae_title, contexts_for([(str(MOVE_MODEL), str(NATIVE[0]))])) as association:
+        outcomes = [
+            _outcome(association.send_c_move(_keys(study, series), receiving_ae_title, MOVE_MODEL), source, receiving_ae_title)
+            for series in study.mr_series
+        ]
+    return sum(outcomes, Retrieved(0, 0))
 
 
 def get_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, folder: Path) -> Retrieved:
@@ -73,13 +74,10 @@ def get_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, fo
     landing = _Landing(folder)
     handlers = [(evt.EVT_C_STORE, landing.on_store)]
     with open_association(source, calling_ae_title, _get_contexts(), handlers, roles) as association:
-        retrieved = sum(
-            (_outcome(association.send_c_get(_keys(study, series), GetModel), source) for series in study.mr_series),
-            Retrieved(0, 0),
-        )
+        outcomes = [_outcome(association.send_c_get(_keys(study, series), GET_MODEL), source) for series in study.mr_series]
     if landing.problem:
         raise TransientError(Reason.DISK_FULL, f"cannot write below {folder}: {landing.problem}")
-    return retrieved
+    return sum(outcomes, Retrieved(0, 0))
 
 
 class _Landing:
@@ -102,7 +100,7 @@ class _Landing:
 
 def _get_contexts() -> list[PresentationContext]:
     """Return the contexts of C-GET; images in the native encodings, into which every PACS can bring what it keeps."""
-    return [build_context(GetModel, list(NATIVE)), *(build_context(one, list(NATIVE)) for one in _MR_CLASSES)]
+    return [build_context(GET_MODEL, list(NATIVE)), *(build_context(one, list(NATIVE)) for one in _MR_CLASSES)]
 
 
 def _keys(study: FoundStudy, series_instance_uid: str) -> Dataset:
