@@ -11,8 +11,8 @@ from datetime import UTC, datetime, timedelta
 
 from node.config import RetentionConfig
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import FINAL_DELIVERY_STATES, JobState
-from node.domain.worklist import StudyEntry
+from node.domain.job import JobState
+from node.domain.worklist import StudyAge
 from node.jobs import JobClient
 from node.store import Store
 
@@ -70,15 +70,15 @@ class Retention:
 
     def due(self) -> tuple[StudyInstanceUID, ...]:
         """Return the studies that are due by their age and state, longest unchanged first."""
-        now, entries = self._clock(), reversed(self._jobs.studies())
-        return tuple(one.study_instance_uid for one in entries if is_due(one, self._config, now))
+        now = self._clock()
+        return tuple(one.study_instance_uid for one in self._jobs.ages() if is_due(one, self._config, now))
 
     def _remove(self, studies: tuple[StudyInstanceUID, ...]) -> Iterator[StudyInstanceUID]:
         return (one for one in studies if self._remove_one(one))
 
     def _remove_one(self, study_instance_uid: StudyInstanceUID) -> bool:
-        """Remove a study; return False if it is at work after all."""
-        if not self._store.removal.take_out(study_instance_uid):
+        """Remove a study; return False if it is at work: asked before its files are touched, and again in the transaction."""
+        if not self._jobs.has_ended(study_instance_uid) or not self._store.removal.take_out(study_instance_uid):
             return False
         if not self._jobs.purge_ended(study_instance_uid, ACTOR):
             self._store.removal.put_back(study_instance_uid)
@@ -97,7 +97,7 @@ class Retention:
         days = self._config.declined_days
         if days is None:
             return
-        known = {entry.study_instance_uid for entry in self._jobs.studies()}
+        known = {entry.study_instance_uid for entry in self._jobs.ages()}
         before = (self._clock() - timedelta(days=days)).timestamp()
         for one in self._store.study_uids():
             if one not in known and self._store.changed_at(one) < before and self._remove_one(one):
@@ -108,7 +108,7 @@ class Retention:
         if self._store.free_mb() >= minimum_mb:
             return
         _log.warning("free disk is below retention.minimum_free_disk_mb", extra={"free_mb": round(self._store.free_mb())})
-        for entry in reversed(self._jobs.studies()):
+        for entry in self._jobs.ages():
             if self._store.free_mb() >= minimum_mb:
                 return
             if entry.state in _DISPENSABLE and self._remove_one(entry.study_instance_uid):
@@ -119,18 +119,17 @@ class Retention:
 _DISPENSABLE = frozenset({JobState.DELIVERED, JobState.DECLINED, JobState.CANCELLED})
 
 
-def is_due(entry: StudyEntry, config: RetentionConfig, now: datetime) -> bool:
-    """Return whether a study has ended and has been kept as long as its state asks for."""
-    days = _days(entry, config)
-    return days is not None and entry.updated_at <= now - timedelta(days=days)
+def is_due(study: StudyAge, config: RetentionConfig, now: datetime) -> bool:
+    """Return whether a study has been kept as long as its state asks for."""
+    days = _days(study.state, config)
+    return days is not None and study.updated_at <= now - timedelta(days=days)
 
 
-def _days(entry: StudyEntry, config: RetentionConfig) -> float | None:
-    """Return how long a study is kept that is in this state; None for ever, or as long as it is at work."""
-    if entry.state is JobState.DELIVERED:
+def _days(state: JobState, config: RetentionConfig) -> float | None:
+    """Return how long a study in a state is kept; None for ever, or as long as it is at work."""
+    if state is JobState.DELIVERED:
         return config.delivered_days
-    if entry.state in (JobState.DECLINED, JobState.CANCELLED):
+    if state in (JobState.DECLINED, JobState.CANCELLED):
         return config.declined_days
-    deliveries = entry.current.deliveries if entry.current else ()
-    is_undelivered = entry.state is JobState.ANALYSED and all(one.state in FINAL_DELIVERY_STATES for one in deliveries)
-    return config.failed_days if entry.state is JobState.FAILED or is_undelivered else None
+    # what is analysed and has ended could not be delivered everywhere, or is only here
+    return config.failed_days if state in (JobState.FAILED, JobState.ANALYSED) else None

@@ -62,6 +62,15 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class StudyAge:
+    """What decides how long a study is kept."""
+
+    study_instance_uid: StudyInstanceUID
+    state: JobState
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class StudyEntry:
     """A study as one line: its state and its current analysis, None before the first began."""
 

@@ -12,14 +12,14 @@ from sqlalchemy.orm import Session
 from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, JobState
-from node.domain.worklist import AuditEntry, StalledJob, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
+from node.domain.worklist import AuditEntry, StalledJob, StudyAge, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
 from node.jobs.counting import count_all
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
 from node.jobs.tasks import APPLICATION_NAME, Task
 from node.jobs.tries import Tries
 from node.jobs.upkeep import stalled_jobs
-from node.jobs.worklist import list_studies, read_audit, read_history
+from node.jobs.worklist import list_ages, list_studies, read_audit, read_history
 
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -167,6 +167,16 @@ class JobClient:
             self._ledger.remove(session, study_instance_uid, actor)
         self._cancel_workflows(history)
         self._delete_workflows(history)
+
+    def ages(self) -> tuple[StudyAge, ...]:
+        """Return state and last change of every study, longest unchanged first."""
+        with self._reading() as session:
+            return list_ages(session)
+
+    def has_ended(self, study_instance_uid: StudyInstanceUID) -> bool:
+        """Return whether nothing more happens to a study on its own, in none of its revisions; one that is unknown has ended."""
+        with self._queue() as (_, session):
+            return self._ledger.has_ended(session, study_instance_uid)
 
     def purge_ended(self, study_instance_uid: StudyInstanceUID, actor: str) -> bool:
         """Forget a study except for its events if nothing more happens to it, and return whether that was so."""

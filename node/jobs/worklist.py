@@ -13,6 +13,7 @@ from node.domain.worklist import (
     AuditEntry,
     DeliveryEntry,
     EventEntry,
+    StudyAge,
     StudyEntry,
     StudyHistory,
     StudyList,
@@ -42,6 +43,13 @@ STUDY_STATE = case(
     else_=AnalysisRow.state,
 )
 CURRENT = StudyRow.current_analysis == AnalysisRow.analysis_id
+
+
+def list_ages(session: Session) -> tuple[StudyAge, ...]:
+    """Return state and last change of every study, longest unchanged first."""
+    query = select(StudyRow.study_instance_uid, STUDY_STATE, StudyRow.updated_at).outerjoin(AnalysisRow, CURRENT)
+    rows = session.execute(query.order_by(StudyRow.updated_at, StudyRow.study_instance_uid))
+    return tuple(StudyAge(StudyInstanceUID(uid), JobState(state), updated_at) for uid, state, updated_at in rows)
 
 
 def _found(query: StudyQuery) -> Select[StudyRow]:

@@ -146,6 +146,13 @@ def test_a_study_at_work_is_never_deleted(place: Place):
     assert place.files() == before
 
 
+def test_the_files_of_a_study_whose_results_are_still_owed_are_not_even_moved(place: Place):
+    study = place.sent(DeliveryState.WAITING)
+    before = (place.store.root / "studies" / study).stat()
+    assert place.sweep(days=10_000, **EVERYTHING).studies == ()
+    assert (place.store.root / "studies" / study).stat().st_ctime_ns == before.st_ctime_ns
+
+
 def test_a_study_that_is_announced_while_it_is_being_removed_stays(place: Place):
     study = place.sent(DeliveryState.DELIVERED)
     before = place.files()
