@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from node.config.delivery import DestinationConfig, PeerConfig, RetryConfig, SourceConfig
 from node.config.inference import InferenceConfig
@@ -91,6 +91,16 @@ class Config(Section):
     retention: RetentionConfig = Field(RetentionConfig(), description="What is deleted on its own, and when.")
     web: WebConfig = Field(WebConfig(), description="The dashboard, its JSON twins, metrics and health.")
     log: LogConfig = Field(LogConfig(), description="What is logged.")
+
+    @field_validator("store", mode="before")
+    @classmethod
+    def _is_a_folder(cls, uri: object) -> object:
+        if isinstance(uri, str) and uri.startswith(("s3:", "gs:", "az:")):
+            raise ValueError(
+                "object storage is not supported; for several machines use a shared file system, mounted at the same path on "
+                "each: file:///shared"
+            )
+        return uri
 
     @model_validator(mode="after")
     def _names_differ(self) -> "Config":

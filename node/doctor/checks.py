@@ -7,6 +7,7 @@ from node.doctor.certificates import certificate_checks
 from node.doctor.check import Check, checks_of
 from node.doctor.machine import clock_checks, database_checks, store_checks
 from node.doctor.network import destination_checks, peers_check, port_check
+from node.doctor.work import work_checks
 
 
 def run_checks(config: Config, model_checks: Callable[[], Sequence[Check]]) -> tuple[Check, ...]:
@@ -20,6 +21,7 @@ def run_checks(config: Config, model_checks: Callable[[], Sequence[Check]]) -> t
     return (
         *checks_of("store", lambda: store_checks(config)),
         *checks_of("database", lambda: database_checks(config)),
+        *checks_of("jobs", lambda: work_checks(config)),
         *checks_of("clock", lambda: clock_checks(config)),
         *checks_of("reception", lambda: [port_check(config), peers_check(config)]),
         *checks_of("certificates", lambda: [*certificate_checks(config)]),

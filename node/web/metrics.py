@@ -32,6 +32,7 @@ class Facts:
     receiving: int
     models: tuple[ModelIdentity, ...]
     destinations: tuple[str, ...]
+    stalled: int = 0
 
 
 def metrics_text(facts: Facts, tally: Tally | None, now: datetime) -> bytes:
@@ -65,6 +66,7 @@ def families(facts: Facts, tally: Tally | None, now: datetime) -> Iterator[Metri
     yield GaugeMetricFamily("cspine_studies_receiving", "Studies that are being received.", facts.receiving)
     yield GaugeMetricFamily("cspine_database_up", "Whether the job database answers.", float(tally is not None))
     if tally is not None:
+        yield GaugeMetricFamily("cspine_jobs_stalled", "Jobs that have been running for longer than jobs.alarm_s.", facts.stalled)
         yield from _counted(tally, facts.destinations, now)
 
 

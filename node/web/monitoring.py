@@ -37,7 +37,15 @@ def _facts(site: Site) -> Facts:
         receiving=len(site.store.open_marks()),
         models=tuple(one for one in _models(site).values() if one is not None),
         destinations=tuple(one.name for one in site.config.destinations),
+        stalled=_stalled(site),
     )
+
+
+def _stalled(site: Site) -> int:
+    try:
+        return len(site.jobs.stalled(site.config.jobs.alarm_s))
+    except NodeError:  # told by cspine_database_up
+        return 0
 
 
 def _models(site: Site) -> dict[str, ModelIdentity | None]:

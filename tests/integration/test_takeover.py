@@ -7,6 +7,9 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from node.config import Config, JobsConfig
+from node.doctor.check import CheckResult
+from node.doctor.work import work_checks
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import JobState
 from tests.support.external import wait_until
@@ -76,6 +79,9 @@ def test_a_live_worker_keeps_its_work_however_long_it_takes(node: Node):
     assert "job taken over" not in other.log
     assert [(job.job, job.worker) for job in node.jobs.stalled(0.5)] == [(f"analyse:{STUDY}:1:1", "a-0")]
     assert node.jobs.stalled(60) == ()
+    (check,) = work_checks(Config(database=node.database, jobs=JobsConfig(alarm_s=1)))
+    assert check.result is CheckResult.FAILED
+    assert f"first analyse:{STUDY}:1:1 on a-0 since" in check.message
     node.world.clear("hold analysis")
     node.wait_for(JobState.DELIVERED)
     wait_until(lambda: node.jobs.stalled(0) == (), "nothing runs")

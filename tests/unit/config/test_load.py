@@ -131,3 +131,8 @@ def test_the_database_may_stand_in_a_file_of_its_own(tmp_path: Path):
     (tmp_path / "secret").unlink()
     with pytest.raises(ConfigError, match="cannot read"):
         load_config(path)
+
+
+def test_object_storage_is_refused_with_what_to_do_instead():
+    with pytest.raises(ConfigError, match=r"line 1: store: object storage is not supported.*file:///shared"):
+        parse_config("store: s3://bucket/node")
