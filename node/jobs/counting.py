@@ -37,7 +37,9 @@ def count_all(session: Session) -> Tally:
     """Return everything that is counted."""
     destinations = select(DeliveryRow.destination, DeliveryRow.state, func.count())
     destinations = destinations.group_by(DeliveryRow.destination, DeliveryRow.state)
-    states = select(STUDY_STATE, func.count()).select_from(StudyRow).outerjoin(AnalysisRow, CURRENT).group_by(STUDY_STATE)
+    # What is grouped by holds parameters, which Postgres takes for different ones in SELECT and GROUP BY: hence subqueries.
+    stands = select(STUDY_STATE.label("state")).select_from(StudyRow).outerjoin(AnalysisRow, CURRENT).subquery()
+    states = select(stands.c.state, func.count()).group_by(stands.c.state)
     reasons = select(ReasonRow.code, ReasonRow.verdict, func.count()).group_by(ReasonRow.code, ReasonRow.verdict)
     events = _events(session)
     return Tally(
@@ -55,7 +57,8 @@ def count_all(session: Session) -> Tally:
 def _events(session: Session) -> dict[tuple[str, str], int]:
     """Return how often what happened: of deliveries by destination, of the others by reason."""
     rest = case((EventRow.kind.startswith(_DELIVERY), EventRow.subject), else_=func.coalesce(EventRow.reason, ""))
-    rows = session.execute(select(EventRow.kind, rest, func.count()).group_by(EventRow.kind, rest))
+    happened = select(EventRow.kind, rest.label("rest")).subquery()
+    rows = session.execute(select(happened.c.kind, happened.c.rest, func.count()).group_by(happened.c.kind, happened.c.rest))
     return {(kind, of): count for kind, of, count in rows}
 
 
