@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 SESSION_COOKIE = "cspine_session"
 #: Open to everyone who reaches the port: they say nothing of a study.
-_OPEN_PATHS = ("/health/live", "/health/ready", "/login", "/static/")
+_OPEN_PATHS = ("/health/live", "/health/ready", "/login", "/preferences", "/static/")
 _HEADERS = {
     "content-security-policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; frame-ancestors 'none'; base-uri 'none'",

@@ -98,7 +98,8 @@ def viewer_url(config: WebConfig, uid: StudyInstanceUID) -> str:
 def _queue(site: Site, _request: Request) -> QueueView:
     waiting = site.jobs.find(StudyQuery(states=_WAITING, limit=PAGE_LENGTH))
     dead = site.jobs.find(StudyQuery(is_dead=True, limit=PAGE_LENGTH))
-    return queue_view(waiting, dead, site.jobs.tally(), len(site.store.open_marks()))
+    numbers = site.accession_numbers.of(entry.study_instance_uid for entry in (*waiting.entries, *dead.entries))
+    return queue_view(waiting, dead, site.jobs.tally(), len(site.store.open_marks()), numbers)
 
 
 def _destinations(site: Site, _request: Request) -> DestinationsView:

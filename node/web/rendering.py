@@ -1,5 +1,6 @@
 """HTML of a view: the templates, the words of a visitor, and how moments and numbers are written."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -77,9 +78,11 @@ def address(path: str, parameters: Mapping[str, object]) -> str:
 
 def markdown(text: str) -> Markup:
     """Return Markdown as HTML; tags in it are shown, not obeyed."""
-    # Headings of a card stand below that of its model; styles of table cells would break the content security policy.
+    # Headings of a card stand below that of its model.
     html = str(_MARKDOWN.render(text)).replace("<h1>", "<h4>").replace("</h1>", "</h4>")
     html = html.replace("<h2>", "<h5>").replace("</h2>", "</h5>")
+    # Links of a card lead to files beside it, which are not pages.
+    html = re.sub(r"</?a\b[^>]*>", "", html)
     return Markup(html)  # noqa: S704 - made by the renderer, which escapes
 
 

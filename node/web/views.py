@@ -148,14 +148,16 @@ def _reasons(analysis: AnalysisEntry) -> tuple[str, ...]:
     return tuple(dict.fromkeys(code for code in codes if code))
 
 
-def queue_view(waiting: StudyList, dead: StudyList, tally: Tally, receiving: int) -> QueueView:
+def queue_view(
+    waiting: StudyList, dead: StudyList, tally: Tally, receiving: int, accession_numbers: Mapping[str, str]
+) -> QueueView:
     """Return what waits and what has been given up."""
     return QueueView(
         receiving=receiving,
         oldest_queued_at=tally.oldest_queued_at,
-        waiting=study_lines(waiting.entries, {}),
+        waiting=study_lines(waiting.entries, accession_numbers),
         waiting_total=waiting.total,
-        dead=study_lines(dead.entries, {}),
+        dead=study_lines(dead.entries, accession_numbers),
         dead_total=dead.total,
     )
 

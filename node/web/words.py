@@ -50,7 +50,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "time": ("Time", "时间"),
     "event": ("Event", "事件"),
     "subject": ("Of", "对象"),
-    "count_studies": ("{} studies", "共 {} 项检查"),
+    "count_studies": ("Studies: {}", "共 {} 项检查"),
     "page_of": ("page {} of {}", "第 {} 页 / 共 {} 页"),
     "previous": ("Previous", "上一页"),
     "next": ("Next", "下一页"),
