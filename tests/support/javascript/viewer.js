@@ -64,6 +64,9 @@ window.seen = (() => {
     texts: () => Object.fromEntries([...document.querySelectorAll('.svg-layer g[data-annotation-uid]')].map((group) =>
       [group.dataset.annotationUid, [...group.querySelectorAll('tspan')].map((line) => line.textContent)])),
 
+    // The first line of each of these texts, in order.
+    titles: () => Object.values(seen.texts()).map(([first]) => first).sort(),
+
     // Where on the screen the lines of text beside each measurement stand: [left, top, right, bottom], by its Tracking UID.
     boxes: () => Object.fromEntries([...document.querySelectorAll('.svg-layer g[data-annotation-uid]')]
       .filter((group) => group.querySelector('tspan')).map((group) => {
