@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from node.config import ReceptionConfig
 from node.domain.errors import NodeError, Reason, TransientError
 
+_AE_TITLE_LENGTH = 16  # PS3.5 section 6.2
 # Connections of addresses that are not admitted, while we tell them so.
 _STRANGERS = 4
 # Connections beyond the limit that are answered with a rejection; what comes on top is closed without a word.
@@ -87,6 +88,11 @@ def _plain(address: str) -> IPv4Address | IPv6Address:
     """Return an address; an IPv4 one that reached us over a socket of IPv6 as what it is."""
     parsed = ip_address(address.partition("%")[0])
     return parsed.ipv4_mapped or parsed if isinstance(parsed, IPv6Address) else parsed
+
+
+def printable(title: str) -> str:
+    """Return an AE title as it may stand in a log, a table or a terminal: a stranger chose its characters."""
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in title.strip())[:_AE_TITLE_LENGTH]
 
 
 class DiskWatermark:

@@ -23,7 +23,7 @@ from pynetdicom.dimse_primitives import C_STORE
 
 from node.config import ReceptionConfig
 from node.domain.errors import ConfigError, NodeError, Reason, TransientError
-from node.reception.admission import DiskWatermark, PeerLimits, Rejection, StoreStatus, status_of
+from node.reception.admission import DiskWatermark, PeerLimits, Rejection, StoreStatus, printable, status_of
 from node.reception.contexts import accepted_contexts
 from node.reception.open_studies import OpenStudies
 from node.reception.reading import BoundedReader
@@ -240,7 +240,7 @@ def _end_without_request(event: evt.Event) -> None:
 def _peer(event: evt.Event) -> dict[str, str]:
     """Return who called, as fields of a log line."""
     primitive = event.assoc.requestor.primitive
-    title = str(primitive.calling_ae_title).strip() if primitive is not None else ""
+    title = printable(str(primitive.calling_ae_title)) if primitive is not None else ""
     return {"calling_ae_title": title, "address": str(event.assoc.requestor.address)}
 
 

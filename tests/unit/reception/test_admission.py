@@ -4,7 +4,7 @@ import pytest
 
 from node.config import ReceptionConfig
 from node.domain.errors import PermanentError, Reason, TransientError
-from node.reception.admission import DiskWatermark, PeerLimits, StoreStatus, status_of
+from node.reception.admission import DiskWatermark, PeerLimits, StoreStatus, printable, status_of
 
 
 @pytest.mark.parametrize(("free_mb", "association", "instance"), [(2000, True, True), (1999, False, True), (999, False, False)])
@@ -21,6 +21,14 @@ def test_running_associations_may_use_half_of_what_is_left(free_mb: float, assoc
 def test_a_transient_error_asks_the_peer_to_send_again():
     assert status_of(TransientError(Reason.DISK_FULL, "")) is StoreStatus.OUT_OF_RESOURCES == 0xA700
     assert status_of(PermanentError(Reason.UID_INVALID, "")) is StoreStatus.CANNOT_UNDERSTAND == 0xC000
+
+
+@pytest.mark.parametrize(
+    ("title", "shown"),
+    [(" MRI 1  ", "MRI 1"), ("A\x1b[31mB", "A?[31mB"), ("A\nB", "A?B"), ("Ä\u202eX", "??X"), ("X" * 40, "X" * 16), ("", "")],
+)
+def test_a_title_that_a_stranger_chose_moves_no_terminal(title: str, shown: str):
+    assert printable(title) == shown
 
 
 def limits(**fields: object) -> PeerLimits:
