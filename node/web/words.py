@@ -186,6 +186,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "status_measured": ("complete", "测量完整"),
     "status_partial": ("partial", "测量不完整"),
     "status_declined": ("declined", "未予测量"),
+    "status_unchanged": ("unchanged", "结果未变"),
 }
 LANGUAGES: Mapping[str, str] = {"en": "English", "zh-CN": "简体中文"}
 
