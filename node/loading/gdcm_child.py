@@ -6,6 +6,7 @@ nothing of the node and is started by path. An empty array answers for an instan
 
 import io
 import os
+import resource
 import struct
 import sys
 import warnings
@@ -14,10 +15,14 @@ import numpy as np
 from pydicom import dcmread
 from pydicom.pixels.utils import pixel_array
 
+_MEMORY_BYTES = 6 << 30
+
 
 def main() -> None:
     """Answer every line of stdin, a path, with the length (8 bytes) and content of a .npy file."""
     warnings.simplefilter("ignore")
+    # a header that lies about its size ends this process, not the machine
+    resource.setrlimit(resource.RLIMIT_AS, (_MEMORY_BYTES, _MEMORY_BYTES))
     answers = os.fdopen(os.dup(1), "wb")
     # whatever the library prints must not get among the answers
     os.dup2(2, 1)

@@ -6,12 +6,14 @@ import numpy as np
 import numpy.typing as npt
 from pydicom import dcmread
 from pydicom.dataset import FileDataset
+from pydicom.encaps import generate_frames
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
-from pydicom.uid import UID
+from pydicom.uid import UID, RLELossless
 
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import InstanceRef
+from node.loading.codestream import stated_size
 from node.loading.decoders import UNREADABLE, DecodingError, PixelDecoder
 
 StoredValues = npt.NDArray[np.float32]
@@ -20,6 +22,9 @@ StoredValues = npt.NDArray[np.float32]
 _PIXEL_DATA = 0x7FE00010
 #: Most pixels of one series (1 GiB as float32); more is refused before anything is decoded.
 MAXIMUM_PIXELS = 2**28
+# As many at 32 bits; and what offset tables, fragments and headers of streams may add to compressed pixels.
+_LARGEST_FILE_BYTES = 4 * MAXIMUM_PIXELS
+_OVERHEAD_BYTES = 1 << 16
 
 
 def open_instance(instance: InstanceRef) -> FileDataset:
@@ -28,9 +33,11 @@ def open_instance(instance: InstanceRef) -> FileDataset:
     Raises
     ------
     PermanentError
-        ``not_dicom``, ``no_pixels`` or ``file_truncated``.
+        ``not_dicom``, ``no_pixels``, ``file_truncated``, or ``pixels_undecodable`` if it is too large.
     """
     try:
+        if instance.path.stat().st_size > _LARGEST_FILE_BYTES:
+            raise _fault(Reason.PIXELS_UNDECODABLE, instance, f"is larger than {_LARGEST_FILE_BYTES} bytes and is not read")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             data_set = dcmread(instance.path)
@@ -86,6 +93,8 @@ def decode(data_set: FileDataset, instance: InstanceRef, decoder: PixelDecoder) 
         stored = len(data_set.PixelData)
         if native and stored < expected:
             raise _fault(Reason.FILE_TRUNCATED, instance, f"has {stored} bytes of pixel data instead of {expected}")
+        if not native:
+            _require_proportion(data_set, instance, syntax, expected)
         values = decoder.decode(data_set, instance.path, syntax)
         if values.size != count:
             raise _fault(Reason.PIXELS_UNDECODABLE, instance, f"decodes to {values.size} pixels instead of {count}")
@@ -94,6 +103,21 @@ def decode(data_set: FileDataset, instance: InstanceRef, decoder: PixelDecoder) 
     except (DecodingError, ValueError, TypeError, OverflowError) as error:
         how = f"cannot be decoded from {syntax.name or 'an unknown transfer syntax'} ({_kind(error)})"
         raise _fault(Reason.PIXELS_UNDECODABLE, instance, how) from error
+
+
+def _require_proportion(data_set: FileDataset, instance: InstanceRef, syntax: UID, expected: int) -> None:
+    """Refuse what would decode to something else, perhaps to gigabytes, before it is decoded."""
+    stored = len(data_set.PixelData)
+    if stored > 2 * expected + _OVERHEAD_BYTES:
+        raise _fault(Reason.PIXELS_UNDECODABLE, instance, f"has {stored} bytes of compressed data for {expected} bytes of pixels")
+    if syntax == RLELossless:
+        return
+    size = int(data_set.Rows), int(data_set.Columns)
+    for frame in generate_frames(data_set.PixelData, number_of_frames=int(data_set.get("NumberOfFrames") or 1)):
+        stated = stated_size(frame)
+        if stated is not None and stated != size:
+            what = f"holds an image of {stated[0]} x {stated[1]} pixels and says {size[0]} x {size[1]}"
+            raise _fault(Reason.PIXELS_UNDECODABLE, instance, what)
 
 
 def _stored_bits(values: npt.NDArray[np.integer], data_set: FileDataset, native: bool) -> StoredValues:

@@ -23,6 +23,9 @@ _UNREADABLE = (
     LookupError, ArithmeticError, EOFError, MemoryError, OSError, StopIteration, struct.error, zlib.error,
 )  # fmt: skip
 
+# No attribute that we look at is longer; the value of a longer one stays on disk.
+_LARGEST_VALUE_BYTES = 1 << 24
+
 #: An attribute: where it is in an Enhanced instance (macro sequence, or None for the data set itself) and its keyword.
 Attribute = tuple[str | None, str]
 
@@ -78,7 +81,7 @@ def read_header(instance: InstanceRef) -> tuple[Dataset, bool]:
         # pydicom warns with the offending value, which may be a patient's
         with warnings.catch_warnings(), instance.path.open("rb") as file:
             warnings.simplefilter("ignore")
-            return read_partial(file, stop_when=at_pixels), found
+            return read_partial(file, stop_when=at_pixels, defer_size=_LARGEST_VALUE_BYTES), found
     except _UNREADABLE as error:
         raise PermanentError(
             Reason.NOT_DICOM,

@@ -46,7 +46,13 @@ _TRANSFER_SYNTAX = Tag(0x0002, 0x0010)
 _HEAD_BYTES = 4 << 20
 _DEFLATED_BYTES = 1 << 18
 _INFLATED_BYTES = 1 << 20
-_UNREADABLE = (ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, RecursionError, OverflowError)
+# Images deflate to a half, empty ones to a hundredth or less, a bomb to a thousandth.
+_LEAST_BOMB_BYTES, _GREATEST_INFLATION = 1 << 26, 64
+#: What pydicom raises on a damaged file besides the end of the file and the lack of its prefix.
+UNREADABLE = (
+    ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, RecursionError, OverflowError, MemoryError,
+    struct.error, zlib.error,
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def parse_head(file: BinaryIO, stop_when: StopWhen) -> InstanceHead:
         raise PermanentError(Reason.NOT_DICOM, "not a DICOM file: the prefix DICM is missing") from error
     except (EOFError, struct.error, zlib.error) as error:
         raise PermanentError(Reason.FILE_TRUNCATED, "the file ends inside its header; send it again") from error
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise PermanentError(Reason.NOT_DICOM, f"the header cannot be parsed ({type(error).__name__})") from error
 
 
@@ -119,10 +125,33 @@ def _read_meta(file: BinaryIO) -> Dataset:
 def _read_dataset(file: BinaryIO, transfer_syntax: UID, stop_when: StopWhen) -> Dataset:
     implicit, little = transfer_syntax.is_implicit_VR, transfer_syntax.is_little_endian
     if transfer_syntax == DeflatedExplicitVRLittleEndian:
-        inflated = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(_DEFLATED_BYTES), _INFLATED_BYTES)
+        inflated = _inflated_start(file)
         # The positions that a caller's stop_when may look at are those of the file, so it is not asked here.
         return read_dataset(BytesIO(inflated), False, True, stop_when=lambda t, _v, _l: t > _SERIES, specific_tags=[*_HEAD_TAGS])
     return read_dataset(file, implicit, little, stop_when=stop_when, specific_tags=[*_HEAD_TAGS])
+
+
+def _inflated_start(file: BinaryIO) -> bytes:
+    """Return the first megabyte of a deflated data set, after a look at how much all of it would be: others inflate it whole.
+
+    Raises
+    ------
+    PermanentError
+        ``not_dicom`` for one that inflates out of all proportion.
+    """
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    start = b""
+    deflated, inflated = 0, 0
+    waiting = b""
+    while not stream.eof and (part := waiting or file.read(_DEFLATED_BYTES)):
+        deflated += 0 if waiting else len(part)
+        piece = stream.decompress(part, _INFLATED_BYTES)
+        waiting = stream.unconsumed_tail
+        start = start or piece
+        inflated += len(piece)
+        if inflated > _LEAST_BOMB_BYTES + _GREATEST_INFLATION * deflated:
+            raise PermanentError(Reason.NOT_DICOM, f"{deflated} deflated bytes become more than {inflated}: not an image")
+    return start
 
 
 def _head_of(dataset: Dataset) -> InstanceHead:

@@ -22,6 +22,7 @@ from pydicom.tag import Tag
 
 from node.domain.identity import StudyInstanceUID, parse_uid
 from node.store.entry import write_entry
+from node.store.head import UNREADABLE
 
 # All of them, as stored: anonymised studies share a number, and a comparison of two people is worse than none.
 _IDENTITY = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientName")
@@ -43,7 +44,7 @@ def identify_patient(path: Path) -> PatientStudy | None:
     wanted = [*_IDENTITY, "StudyDate", "StudyTime"]
     try:
         header = dcmread(path, stop_before_pixels=True, specific_tags=wanted)
-    except (InvalidDicomError, OSError, EOFError, ValueError):
+    except (InvalidDicomError, OSError, EOFError, *UNREADABLE):
         return None
     identity = {keyword: _stored(header, keyword) for keyword in _IDENTITY}
     performed = (_stored(header, "StudyDate") + _stored(header, "StudyTime")[:6]).decode("latin-1")

@@ -14,8 +14,6 @@ from pynetdicom.association import Association
 
 from tests.support.dicom_peers import Uids, mr_instance, write_instance
 
-_CONTEXT = build_context(MRImageStorage, ExplicitVRLittleEndian)
-
 
 @dataclass(frozen=True, slots=True)
 class SentStudy:
@@ -56,6 +54,7 @@ class Sender(threading.Thread):
     is_stubborn: bool = True
     pace_s: float = 0.0
     seed: int = 0
+    transfer_syntax: str = str(ExplicitVRLittleEndian)
     accepted: dict[str, SentStudy] = field(default_factory=dict)
     answers: Counter[str] = field(default_factory=Counter)
 
@@ -103,5 +102,7 @@ class Sender(threading.Thread):
     def _open(self) -> Association | None:
         entity = AE(ae_title="SCANNER")
         entity.connection_timeout = entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = 10
-        association = entity.associate("127.0.0.1", self.port, [_CONTEXT], ae_title="CSPINE")
+        association = entity.associate(
+            "127.0.0.1", self.port, [build_context(MRImageStorage, self.transfer_syntax)], ae_title="CSPINE"
+        )
         return association if association.is_established else None
