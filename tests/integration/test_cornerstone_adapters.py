@@ -30,7 +30,7 @@ SQUARE_SAGITTAL, SQUARE_AXIAL = (replace(stack, pixel_spacing_mm=(0.8, 0.8)) for
 SCENES = {
     "plain": Scene(SQUARE_SAGITTAL, SQUARE_AXIAL, spine=SPINE),
     "oblique": Scene(
-        replace(SQUARE_SAGITTAL, rotation_deg=(0.0, 4.0, -6.0)),
+        replace(SQUARE_SAGITTAL, rotation_deg=(0.0, -4.0, -6.0)),
         replace(SQUARE_AXIAL, rotation_deg=(9.0, 0.0, 3.0)),
         spine=SPINE,
     ),
