@@ -121,7 +121,7 @@ def _card(folder: Path) -> str:
 
 _FILTERS = {
     "state": "state of the study: queued, running, waiting, analysed, delivered, declined, failed, cancelled",
-    "status": "result: measured, partial, declined",
+    "status": "result: measured, partial, declined, unchanged",
     "delivery": "a delivery in this state: queued, sending, waiting, delivered, incomplete, dead, cancelled",
     "reason": "code that the analysis, a value of it or a delivery of it carries",
     "text": "part of the Study Instance UID",

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 
 from node import __version__
 from node.domain.errors import Reason
-from node.domain.job import DeliveryState, JobState
+from node.domain.job import AnalysisStatus, DeliveryState, JobState
 from node.web.words import LANGUAGES, Wording
 
 _HERE = Path(__file__).parent
@@ -45,6 +45,7 @@ def render(template: str, view: object, visitor: Visitor, **more: object) -> str
         languages=LANGUAGES,
         themes=THEMES,
         states=[state.value for state in JobState],
+        statuses=[status.value for status in AnalysisStatus],
         delivery_states=[state.value for state in DeliveryState],
         reasons=[reason.value for reason in Reason],
         **more,

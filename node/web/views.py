@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from node.domain.job import FINAL_DELIVERY_STATES, FINAL_JOB_STATES, DeliveryState, JobState
+from node.domain.job import FINAL_DELIVERY_STATES, FINAL_JOB_STATES, AnalysisStatus, DeliveryState, JobState
 from node.domain.worklist import AnalysisEntry, DeliveryEntry, StudyEntry, StudyList, StudyQuery, Tally
 
 _RETRIED_STUDIES = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.WAITING})
@@ -85,7 +85,7 @@ def parse_filters(parameters: Mapping[str, str]) -> Filters:
     page = parameters.get("page", "1")
     return Filters(
         state=_known(parameters.get("state", ""), JobState),
-        status=parameters.get("status", "") if parameters.get("status") in ("measured", "partial", "declined") else "",
+        status=_known(parameters.get("status", ""), AnalysisStatus),
         delivery=_known(parameters.get("delivery", ""), DeliveryState),
         reason=parameters.get("reason", "").strip()[:64],
         text=parameters.get("text", "").strip()[:64],
@@ -93,7 +93,7 @@ def parse_filters(parameters: Mapping[str, str]) -> Filters:
     )
 
 
-def _known(text: str, words: type[JobState] | type[DeliveryState]) -> str:
+def _known(text: str, words: type[JobState] | type[DeliveryState] | type[AnalysisStatus]) -> str:
     return text if text in [word.value for word in words] else ""
 
 

@@ -198,7 +198,9 @@ class Wording:
     language: str
 
     def __call__(self, key: str, *fill: object) -> str:
-        """Return the words of a key, with its places filled."""
+        """Return the words of a key, with its places filled; a state that has none yet is told as it is stored."""
+        if key not in WORDS:
+            return key.partition("_")[2] or key
         text = WORDS[key][0 if self.language == "en" else 1]
         return text.format(*fill) if fill else text
 

@@ -43,3 +43,7 @@ def test_a_reason_is_told_in_chinese_where_it_has_a_sentence():
     assert Wording("zh-CN").reason("peer_unreachable") == ""
     assert Wording("zh-CN").reason("no such code") == ""
     assert Wording("en").reason("planes_disagree") == ""
+
+
+def test_a_state_without_a_word_is_told_as_it_is_stored():
+    assert Wording("en")("state_new_one") == "new_one"
