@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from starlette.requests import Request
@@ -16,6 +17,7 @@ from node.pipeline import models_dir
 from node.web.other_views import DestinationsView, ModelsView, destinations_view, models_view
 from node.web.reading import commitments_of, read_analysis, wanted_kinds
 from node.web.site import Site
+from node.web.statistics import DAYS, StatisticsView, statistics_view
 from node.web.study_view import StudyRows, StudyView, study_view
 from node.web.views import (
     PAGE_LENGTH,
@@ -28,6 +30,8 @@ from node.web.views import (
 )
 
 _WAITING = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.WAITING})
+_ANALYSED = frozenset({JobState.ANALYSED, JobState.DELIVERED})
+_LATEST = 100
 _CARD = "card.md"
 
 
@@ -102,6 +106,14 @@ def _queue(site: Site, _request: Request) -> QueueView:
     return queue_view(waiting, dead, site.jobs.tally(), len(site.store.open_marks()), numbers)
 
 
+def _statistics(site: Site, _request: Request) -> StatisticsView:
+    latest = site.jobs.find(StudyQuery(states=_ANALYSED, limit=_LATEST)).entries
+    scanners = site.scanners.of(entry.study_instance_uid for entry in latest)
+    reports = [(scanners[entry.study_instance_uid], read_analysis(entry.current).document) for entry in latest]
+    trail = site.jobs.audit(since=datetime.now(UTC) - timedelta(days=DAYS))
+    return statistics_view(site.jobs.tally(), trail, [(scanner, one) for scanner, one in reports if one is not None])
+
+
 def _destinations(site: Site, _request: Request) -> DestinationsView:
     return destinations_view(site.config.destinations, site.echoes.answers(), site.jobs.tally().deliveries)
 
@@ -133,5 +145,6 @@ PAGES: tuple[Page, ...] = (
     Page("/studies/{study_instance_uid}", "study", "One study with everything known of it.", StudyView, _study, "study.html"),
     Page("/queue", "queue", "What waits, what runs, what was given up.", QueueView, _queue, "queue.html"),
     Page("/destinations", "destinations", "Where results go.", DestinationsView, _destinations, "destinations.html"),
+    Page("/statistics", "statistics", "Counts by day, reasons, values.", StatisticsView, _statistics, "statistics.html"),
     Page("/models", "models", "The installed models and their cards.", ModelsView, _models, "models.html"),
 )

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pydicom import dcmread
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 
 from node.config import Config, DestinationConfig
@@ -48,12 +49,21 @@ def read_analysis(analysis: AnalysisEntry | None) -> Report:
 
 def read_accession_number(store: Store, study_instance_uid: StudyInstanceUID) -> str:
     """Return the AccessionNumber of a stored study, empty where there is none; nothing else of the patient is read."""
+    return " ".join(_read_header(store, study_instance_uid, ("AccessionNumber",)))
+
+
+def read_scanner(store: Store, study_instance_uid: StudyInstanceUID) -> str:
+    """Return manufacturer and model of the scanner of a stored study, empty where they are unknown."""
+    return " ".join(_read_header(store, study_instance_uid, ("Manufacturer", "ManufacturerModelName")))
+
+
+def _read_header(store: Store, study_instance_uid: StudyInstanceUID, keywords: tuple[str, ...]) -> list[str]:
     path = store.first_instance(study_instance_uid)
     try:
-        header = None if path is None else dcmread(path, stop_before_pixels=True, specific_tags=["AccessionNumber"])
-        return "" if header is None else str(header.get("AccessionNumber") or "")
+        header = Dataset() if path is None else dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
+        return [text for keyword in keywords if (text := str(header.get(keyword) or ""))]
     except (InvalidDicomError, OSError, EOFError, ValueError):
-        return ""
+        return []
 
 
 def commitments_of(store: Store, folder: Path | None, destinations: Iterable[DestinationConfig]) -> dict[str, Commitment]:
@@ -78,8 +88,8 @@ def wanted_kinds(config: Config) -> dict[str, frozenset[str]]:
     return {destination.name: frozenset(destination.objects) for destination in config.destinations}
 
 
-class AccessionNumbers:
-    """The accession numbers of studies, each read once and kept in memory only."""
+class HeaderTexts:
+    """A text of the headers of studies, each read once and kept in memory only."""
 
     def __init__(self, read: Callable[[StudyInstanceUID], str]) -> None:
         self._read = read
@@ -87,7 +97,7 @@ class AccessionNumbers:
         self._lock = threading.Lock()
 
     def of(self, study_uids: Iterable[StudyInstanceUID]) -> dict[str, str]:
-        """Return the accession numbers of studies; a study without one is read again the next time."""
+        """Return the texts of studies; a study without one is read again the next time."""
         return {uid: self._one(uid) for uid in study_uids}
 
     def _one(self, uid: StudyInstanceUID) -> str:

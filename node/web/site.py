@@ -13,7 +13,7 @@ from node.jobs import JobClient
 from node.store import Store
 from node.web.guard import Gate
 from node.web.password import Credentials
-from node.web.reading import AccessionNumbers, Browser, read_accession_number
+from node.web.reading import Browser, HeaderTexts, read_accession_number, read_scanner
 from node.web.sessions import LoginLimiter, Sessions
 
 
@@ -61,7 +61,8 @@ class Site:
     limiter: LoginLimiter
     echoes: Echoes
     browser: Browser
-    accession_numbers: AccessionNumbers
+    accession_numbers: HeaderTexts
+    scanners: HeaderTexts
     #: Only one password is hashed at a time: a login costs memory.
     login_lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -86,5 +87,6 @@ def open_site(config: Config, jobs: JobClient, store: Store, credentials: Creden
         limiter=LoginLimiter(time.monotonic),
         echoes=Echoes(ask),
         browser=Browser(store),
-        accession_numbers=AccessionNumbers(lambda uid: read_accession_number(store, uid)),
+        accession_numbers=HeaderTexts(lambda uid: read_accession_number(store, uid)),
+        scanners=HeaderTexts(lambda uid: read_scanner(store, uid)),
     )
