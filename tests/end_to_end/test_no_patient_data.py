@@ -53,6 +53,7 @@ def marked(phantom, tmp_path: Path) -> Path:
         dataset = pydicom.dcmread(path)
         for keyword, value in ELEMENTS.items():
             setattr(dataset, keyword, value)
+        dataset.SeriesDescription += f" {SENTINEL}"
         (tmp_path / "sent").mkdir(exist_ok=True)
         dataset.save_as(tmp_path / "sent" / f"{number}.dcm")
     return tmp_path / "sent"
