@@ -64,8 +64,10 @@ def test_a_destination_can_ask_for_every_kind_and_gets_masks_numbers_and_lines_i
         DestinationConfig.model_validate(fields | {"objects": ["RTSTRUCT"]})
 
 
-def test_the_volumes_are_listed_as_the_report_that_they_are():
-    assert [kind.modality for kind in ReportKind] == ["SEG", "SR", "PR", "KO", "SC", "SR"]
+def test_lines_and_volumes_are_listed_as_the_reports_that_they_are():
+    modalities = {kind.value: kind.modality for kind in ReportKind}
+    assert modalities.pop("SR_LINES") == modalities.pop("SR_VOLUMES") == "SR"
+    assert all(kind == modality for kind, modality in modalities.items())
 
 
 def test_compressed_files_are_proposed_as_they_are():
