@@ -296,7 +296,7 @@ class Ledger:
         for delivery in session.scalars(query):
             # A waiting delivery has its next attempt queued already: that one finds itself overtaken and ends.
             delivery.attempt += 2 if delivery.state == DeliveryState.WAITING else 1
-            delivery.state = DeliveryState.QUEUED
+            delivery.state, delivery.reason, delivery.message = DeliveryState.QUEUED, None, ""
             delivery.next_attempt_at = None
             delivery.updated_at = self._clock()
             self._note(session, study_instance_uid, "delivery retried", delivery.destination, message=_by(actor))

@@ -137,6 +137,14 @@ def test_what_was_delivered_is_sent_again_only_when_asked_for(books: Books):
     assert books.jobs.study(ONE).study.state == JobState.DELIVERED
 
 
+def test_a_delivery_that_is_queued_again_no_longer_tells_why_it_failed(books: Books):
+    books.measured(ONE, DeliveryEnding(DeliveryState.DEAD, 0, Reason.PEER_UNREACHABLE, "away"))
+    books.jobs.retry(ONE)
+    current = books.jobs.study(ONE).study.current
+    assert current is not None
+    assert [(one.state, one.reason, one.message) for one in current.deliveries] == [("queued", None, "")]
+
+
 def test_a_reader_neither_waits_for_a_writer_nor_holds_one_up(books: Books):
     books.jobs.study_ready(ONE)
     with books.ledger.transaction() as session:
