@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
@@ -51,7 +51,7 @@ _LEAST_BOMB_BYTES, _GREATEST_INFLATION = 1 << 26, 64
 #: What pydicom raises on a damaged file besides the end of the file and the lack of its prefix.
 UNREADABLE = (
     ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, RecursionError, OverflowError, MemoryError,
-    struct.error, zlib.error,
+    struct.error, zlib.error, BytesLengthException,
 )  # fmt: skip
 
 

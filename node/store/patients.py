@@ -44,10 +44,10 @@ def identify_patient(path: Path) -> PatientStudy | None:
     wanted = [*_IDENTITY, "StudyDate", "StudyTime"]
     try:
         header = dcmread(path, stop_before_pixels=True, specific_tags=wanted)
-    except (InvalidDicomError, OSError, EOFError, *UNREADABLE):
+        identity = {keyword: _stored(header, keyword) for keyword in _IDENTITY}
+        performed = (_stored(header, "StudyDate") + _stored(header, "StudyTime")[:6]).decode("latin-1")
+    except (InvalidDicomError, OSError, EOFError, *UNREADABLE):  # elements are parsed when they are first asked for
         return None
-    identity = {keyword: _stored(header, keyword) for keyword in _IDENTITY}
-    performed = (_stored(header, "StudyDate") + _stored(header, "StudyTime")[:6]).decode("latin-1")
     if not all(identity[keyword] for keyword in _REQUIRED) or not _MOMENT.fullmatch(performed):
         return None
     return PatientStudy(hashlib.sha256(b"\n".join(identity.values())).hexdigest(), performed.ljust(14, "0"))
