@@ -234,7 +234,7 @@ def _end_without_request(event: evt.Event) -> None:
     ``association_timeout_s``: the empty item is what it takes for that time having passed.
     """
     if event.assoc.requestor.primitive is None:
-        event.assoc.dul.to_user_queue.put(None)  # type: ignore[arg-type]  # pynetdicom itself does so
+        event.assoc.dul.to_user_queue.put(None)  # pynetdicom itself does so
 
 
 def _peer(event: evt.Event) -> dict[str, str]:
