@@ -66,8 +66,8 @@ class Pipeline:
         return self._library.identities
 
     def fingerprint(self) -> str:
-        """Return the SHA-256 of everything but the images that decides a result: software, weights, settings."""
-        parts = [__version__, *(f"{one.name}:{one.version}:{one.sha256}" for one in self.models)]
+        """Return the SHA-256 of everything but the images that decides a result: software, weights, manifests, settings."""
+        parts = [__version__, *(one.model_dump_json() for one in self._library.manifests)]
         sections = (self._config.selection, self._config.measurement, self._config.reporting)
         parts += [section.model_dump_json() for section in sections]
         return _sha256(*parts)
