@@ -24,7 +24,6 @@ from node.domain.identity import parse_uid
 
 GET_MODEL, MOVE_MODEL = StudyRootQueryRetrieveInformationModelGet, StudyRootQueryRetrieveInformationModelMove
 _MR_CLASSES: tuple[UID, ...] = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
-_PENDING = (0xFF00, 0xFF01)
 _SUCCESS, _WITH_FAILURES = 0x0000, 0xB000
 _DESTINATION_UNKNOWN = 0xA801  # PS3.4 table C.4-2
 _STORED, _CANNOT_STORE = 0x0000, 0xA700
