@@ -3,6 +3,7 @@
 # `make check` lint, types, import rules, all tests: what CI runs
 # `make fast`  the checks that take under a minute
 # `make nightly` the fault tests in full, with their counts
+# `make bench` the node beside its peers: bench/latest.json, and the table in README.md
 
 VENV ?= .venv
 PYTHON ?= python3
@@ -27,6 +28,10 @@ fast: setup
 
 nightly: setup
 	NIGHTLY=1 $(BIN)/python -m pytest tests/faults -rP
+
+bench: setup
+	$(BIN)/python -m tools.benchmark
+	$(BIN)/python -m tools.benchmark table --write
 
 lock: setup
 	BIN=$(BIN) tools/lock.sh

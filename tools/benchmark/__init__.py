@@ -1,0 +1,1 @@
+"""How fast the node is beside its peers: competitors alternate on one machine, their ratios are what counts."""
