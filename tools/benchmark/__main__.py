@@ -20,7 +20,7 @@ from tools.benchmark.record import write_section
 from tools.benchmark.table import full_table, inserted, summary
 
 ROOT = Path(__file__).resolve().parents[2]
-#: What runs where no section is named, in this order. Each has a module with ``run(repeats, ...) -> Section`` and a command below.
+#: What runs where no section is named, in this order: each a module with ``run(repeats, ...) -> Section`` and a command below.
 SECTIONS: tuple[str, ...] = ()
 
 
