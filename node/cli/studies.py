@@ -50,7 +50,7 @@ def _study_uid(text: str | None) -> StudyInstanceUID | None:
 
 @click.group()
 def studies() -> None:
-    """List, show, retry, cancel and purge studies; works while the node runs and while it is stopped."""
+    """List, show, retry, resend, cancel and purge studies; works while the node runs and while it is stopped."""
 
 
 @studies.command("list")
@@ -93,6 +93,17 @@ def retry(uid: StudyInstanceUID, config_path: Path | None) -> None:
     """Analyse the study UID again if that failed, or deliver again what was not delivered."""
     with _jobs(config_path) as jobs:
         click.echo(f"{uid}: {jobs.retry(uid, _actor())}")
+
+
+@studies.command()
+@_uid_argument
+@click.option("--to", default="", metavar="DESTINATION", help="Only to this destination of the configuration; else to all.")
+@config_option
+def resend(uid: StudyInstanceUID, to: str, config_path: Path | None) -> None:
+    """Send the results of the study UID again, also where they were delivered."""
+    names = [one.name for one in load_config(config_path_or_default(config_path)).destinations]
+    with _jobs(config_path) as jobs:
+        click.echo(f"{uid}: {jobs.resend(uid, names, _actor(), to)}")
 
 
 @studies.command()

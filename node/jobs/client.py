@@ -11,11 +11,12 @@ from sqlalchemy.orm import Session
 
 from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import AnalysisId, JobState
+from node.domain.job import JobState
 from node.domain.worklist import AuditEntry, StalledJob, StudyAge, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
 from node.jobs.counting import count_all
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
+from node.jobs.redelivery import Redelivery, resend_results, retry_deliveries, unknown_study
 from node.jobs.tasks import APPLICATION_NAME, Task
 from node.jobs.tries import Tries
 from node.jobs.upkeep import stalled_jobs
@@ -118,13 +119,20 @@ class JobClient:
                 arrival = self._ledger.announce(session, study_instance_uid)
                 self._enqueue(client, session, Task.analysis(study_instance_uid, arrival))
                 return "analysis queued"
-            reopened = self._ledger.reopen_deliveries(session, study_instance_uid, actor)
+            reopened = retry_deliveries(self._ledger, session, study_instance_uid, actor)
             if not reopened:
                 raise PermanentError(Reason.NOTHING_TO_RETRY, f"study {study_instance_uid} is {state}: nothing to retry")
             return self._deliver(client, session, reopened)
 
-    def resend(self, study_instance_uid: StudyInstanceUID, actor: str = "") -> str:
-        """Deliver the current results of a study again to every destination, also where they were delivered.
+    def resend(self, study_instance_uid: StudyInstanceUID, destinations: Sequence[str], actor: str = "", to: str = "") -> str:
+        """Deliver the current results of a study again, also where they were delivered.
+
+        Parameters
+        ----------
+        destinations
+            Names of all destinations of the configuration.
+        to
+            Name of the only one to send to; empty: to all.
 
         Returns
         -------
@@ -134,16 +142,18 @@ class JobClient:
         Raises
         ------
         PermanentError
-            ``study_unknown``, or ``nothing_to_retry`` if there are no results or they are being delivered.
+            ``study_unknown``, ``destination_unknown``, ``nothing_to_retry`` if there are no results or they are being delivered,
+            or ``report_unreadable`` if they are gone from the disk.
         """
+        if to and to not in destinations:
+            known = ", ".join(destinations) or "none"
+            raise PermanentError(Reason.DESTINATION_UNKNOWN, f"no destination {to!r} in the configuration; there are: {known}")
         with self._queue() as (client, session):
-            state = self._known(session, study_instance_uid).study.state
-            reopened = self._ledger.reopen_deliveries(session, study_instance_uid, actor, also_delivered=True)
-            if not reopened:
-                raise PermanentError(Reason.NOTHING_TO_RETRY, f"study {study_instance_uid} is {state}: nothing to send again")
-            return self._deliver(client, session, reopened)
+            self._known(session, study_instance_uid)
+            names = (to,) if to else destinations
+            return self._deliver(client, session, resend_results(self._ledger, session, study_instance_uid, names, actor))
 
-    def _deliver(self, client: DBOSClient, session: Session, reopened: Sequence[tuple[AnalysisId, str, int]]) -> str:
+    def _deliver(self, client: DBOSClient, session: Session, reopened: Sequence[Redelivery]) -> str:
         for analysis_id, destination, attempt in reopened:
             self._enqueue(client, session, Task.delivery(analysis_id, destination, attempt, first_attempt=attempt))
         return "delivery queued to " + ", ".join(destination for _, destination, _ in reopened)
@@ -217,7 +227,7 @@ class JobClient:
     def _known(self, session: Session, study_instance_uid: StudyInstanceUID) -> StudyHistory:
         history = read_history(session, study_instance_uid)
         if history is None:
-            raise PermanentError(Reason.STUDY_UNKNOWN, f"no study {study_instance_uid} here; `studies list` shows the known ones")
+            raise unknown_study(session, study_instance_uid)
         return history
 
     def _cancel_workflows(self, history: StudyHistory) -> None:

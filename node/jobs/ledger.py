@@ -55,7 +55,8 @@ class Claim:
         return AnalysisId(hashlib.sha256(content.encode()).hexdigest()[:24])
 
 
-def _by(actor: str) -> str:
+def by(actor: str) -> str:
+    """Return who did something, as the audit trail says it."""
     return f"by {actor}" if actor else ""
 
 
@@ -100,8 +101,8 @@ class Ledger:
         study.arrivals += 1
         study.updated_at = now
         for sender in senders:
-            self._note(session, study_instance_uid, "study received", f"from {sender}")
-        self._note(session, study_instance_uid, "study ready", f"announcement {study.arrivals}")
+            self.note(session, study_instance_uid, "study received", f"from {sender}")
+        self.note(session, study_instance_uid, "study ready", f"announcement {study.arrivals}")
         return study.arrivals
 
     def claim(self, claim: Claim, arrival: int) -> bool:
@@ -118,7 +119,7 @@ class Ledger:
             if analysis is None:
                 session.add(self._new_analysis(session, claim))
             elif not is_ours:
-                self._note(session, claim.study_instance_uid, "study unchanged", claim.analysis_id)
+                self.note(session, claim.study_instance_uid, "study unchanged", claim.analysis_id)
             elif analysis.workflow_id != claim.workflow_id:
                 analysis.workflow_id = claim.workflow_id
                 analysis.state = JobState.QUEUED
@@ -153,10 +154,10 @@ class Ledger:
                 return None
             if analysis.state == JobState.RUNNING:
                 analysis.interruptions += 1
-                self._note(session, analysis.study_instance_uid, "analysis interrupted", analysis_id)
+                self.note(session, analysis.study_instance_uid, "analysis interrupted", analysis_id)
             analysis.state = JobState.RUNNING
             analysis.started_at = self._clock()
-            self._touch(session, analysis.study_instance_uid)
+            self.touch(session, analysis.study_instance_uid)
             return analysis.interruptions
 
     def predecessor_folder(self, analysis_id: AnalysisId) -> Path | None:
@@ -191,7 +192,7 @@ class Ledger:
             if study is not None and predecessor is not None:
                 study.current_analysis = predecessor.analysis_id
                 study.updated_at = self._clock()
-            self._note(session, analysis.study_instance_uid, "study unchanged", analysis_id)
+            self.note(session, analysis.study_instance_uid, "study unchanged", analysis_id)
             session.delete(analysis)
 
     def end_analysis(self, analysis_id: AnalysisId, ending: Ending) -> None:
@@ -207,7 +208,7 @@ class Ledger:
             if ending.state == JobState.DECLINED:
                 note_reasons(session, analysis_id, ((one.code, one.severity) for one in ending.findings))
             self._note_ending(session, analysis.study_instance_uid, f"analysis {ending.state}", analysis_id, ending)
-            self._touch(session, analysis.study_instance_uid)
+            self.touch(session, analysis.study_instance_uid)
 
     def record_analysis(self, analysis_id: AnalysisId, outcome: AnalysisOutcome, destinations: Iterable[str]) -> bool:
         """Note the result of an analysis and what is owed to each destination; return False if it was cancelled."""
@@ -225,15 +226,16 @@ class Ledger:
             analysis.finished_at = self._clock()
             for destination in destinations:
                 if session.get(DeliveryRow, (analysis_id, destination)) is None:
-                    session.add(self._new_delivery(analysis_id, destination))
+                    session.add(self.new_delivery(analysis_id, destination))
             note_reasons(session, analysis_id, outcome.reasons)
             note_duration(session, analysis)
             weights = ", ".join(f"{one.name} {one.version} sha256 {one.sha256}" for one in outcome.models)
-            self._note(session, analysis.study_instance_uid, f"analysis {outcome.status}", analysis_id, message=weights)
-            self._touch(session, analysis.study_instance_uid)
+            self.note(session, analysis.study_instance_uid, f"analysis {outcome.status}", analysis_id, message=weights)
+            self.touch(session, analysis.study_instance_uid)
             return True
 
-    def _new_delivery(self, analysis_id: AnalysisId, destination: str) -> DeliveryRow:
+    def new_delivery(self, analysis_id: str, destination: str) -> DeliveryRow:
+        """Return the row of a delivery that is queued for the first time."""
         return DeliveryRow(
             analysis_id=analysis_id,
             destination=destination,
@@ -277,42 +279,11 @@ class Ledger:
             if states == {DeliveryState.DELIVERED} and analysis.state == JobState.ANALYSED:
                 analysis.state = JobState.DELIVERED
             self._note_ending(session, analysis.study_instance_uid, f"delivery {ending.state}", destination, ending)
-            self._touch(session, analysis.study_instance_uid)
-
-    def reopen_deliveries(
-        self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "", *, also_delivered: bool = False
-    ) -> tuple[tuple[AnalysisId, str, int], ...]:
-        """Put the ended or waiting deliveries of the current analysis back; return identity and next attempt of each."""
-        study = locked(session, StudyRow, study_instance_uid)
-        retried = DELIVERY_PREDECESSORS[DeliveryState.QUEUED] - {DeliveryState.QUEUED}
-        if also_delivered:
-            self._undo_delivered(session, study)
-        else:
-            retried -= {DeliveryState.DELIVERED}
-        query = select(DeliveryRow).where(
-            DeliveryRow.analysis_id == (study.current_analysis if study else None), DeliveryRow.state.in_(retried)
-        )
-        reopened = []
-        for delivery in session.scalars(query):
-            # A waiting delivery has its next attempt queued already: that one finds itself overtaken and ends.
-            delivery.attempt += 2 if delivery.state == DeliveryState.WAITING else 1
-            delivery.state, delivery.reason, delivery.message = DeliveryState.QUEUED, None, ""
-            delivery.next_attempt_at = None
-            delivery.updated_at = self._clock()
-            self._note(session, study_instance_uid, "delivery retried", delivery.destination, message=_by(actor))
-            reopened.append((AnalysisId(delivery.analysis_id), delivery.destination, delivery.attempt))
-        return tuple(reopened)
-
-    def _undo_delivered(self, session: Session, study: StudyRow | None) -> None:
-        """Let an analysis count as delivered only when what is sent again has arrived."""
-        analysis = locked(session, AnalysisRow, (study.current_analysis if study else None) or "")
-        if study is not None and analysis is not None and analysis.state == JobState.DELIVERED:
-            analysis.state = JobState.ANALYSED
-            study.updated_at = self._clock()
+            self.touch(session, analysis.study_instance_uid)
 
     def note_retry(self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "") -> None:
         """Note who had a study analysed again."""
-        self._note(session, study_instance_uid, "analysis retried", "", message=_by(actor))
+        self.note(session, study_instance_uid, "analysis retried", "", message=by(actor))
 
     def cancel(self, session: Session, study_instance_uid: StudyInstanceUID, actor: str = "") -> int:
         """Cancel what has not ended of a study; return how many analyses and deliveries that were."""
@@ -333,8 +304,8 @@ class Ledger:
                 delivery.next_attempt_at = None
                 cancelled += 1
         if cancelled:
-            self._note(session, study_instance_uid, "study cancelled", "", message=_by(actor))
-            self._touch(session, study_instance_uid)
+            self.note(session, study_instance_uid, "study cancelled", "", message=by(actor))
+            self.touch(session, study_instance_uid)
         return cancelled
 
     def has_ended(self, session: Session, study_instance_uid: StudyInstanceUID) -> bool:
@@ -367,9 +338,14 @@ class Ledger:
         session.execute(delete(DeliveryRow).where(DeliveryRow.analysis_id.in_(analyses)))
         session.execute(delete(AnalysisRow).where(AnalysisRow.study_instance_uid == study_instance_uid))
         session.execute(delete(StudyRow).where(StudyRow.study_instance_uid == study_instance_uid))
-        self._note(session, study_instance_uid, "study purged", "", message=_by(actor))
+        self.note(session, study_instance_uid, "study purged", "", message=by(actor))
 
-    def _touch(self, session: Session, study_instance_uid: str) -> None:
+    def now(self) -> datetime:
+        """Return the present moment."""
+        return self._clock()
+
+    def touch(self, session: Session, study_instance_uid: str) -> None:
+        """Note that a study has changed."""
         study = locked(session, StudyRow, study_instance_uid)
         if study is not None:
             study.updated_at = self._clock()
@@ -378,11 +354,12 @@ class Ledger:
         self, session: Session, study_instance_uid: str, kind: str, subject: str, ending: Ending | DeliveryEnding
     ) -> None:
         message = (ending.evidence if isinstance(ending, DeliveryEnding) else "") or ending.message
-        self._note(session, study_instance_uid, kind, subject, message=message, reason=ending.reason)
+        self.note(session, study_instance_uid, kind, subject, message=message, reason=ending.reason)
 
-    def _note(
+    def note(
         self, session: Session, study_instance_uid: str, kind: str, subject: str, *, message: str = "", reason: str | None = None
     ) -> None:
+        """Add a line to the audit trail."""
         at = self._clock()
         row = EventRow(at=at, study_instance_uid=study_instance_uid, kind=kind, subject=subject, reason=reason, message=message)
         session.add(row)

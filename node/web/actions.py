@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
 from node.domain.errors import PermanentError, Reason
+from node.domain.identity import StudyInstanceUID
 from node.web.answering import html, set_session, site_of, visitor_of
 from node.web.pages import study_uid_of
 from node.web.rendering import THEMES
@@ -89,20 +90,21 @@ def _own_path(text: str) -> str:
 
 
 async def _retry(request: Request, _form: FormData) -> Response:
-    return await _change(request, "retry")
+    return await _change(request, "retry", site_of(request).jobs.retry)
 
 
 async def _cancel(request: Request, _form: FormData) -> Response:
-    return await _change(request, "cancel")
+    return await _change(request, "cancel", site_of(request).jobs.cancel)
 
 
-async def _resend(request: Request, _form: FormData) -> Response:
-    return await _change(request, "resend")
+async def _resend(request: Request, form: FormData) -> Response:
+    names = [one.name for one in site_of(request).config.destinations]
+    to = str(form.get("destination", ""))
+    return await _change(request, "resend", lambda uid, actor: site_of(request).jobs.resend(uid, names, actor, to))
 
 
-async def _change(request: Request, verb: str) -> Response:
-    uid, jobs = study_uid_of(request), site_of(request).jobs
-    what = {"retry": jobs.retry, "cancel": jobs.cancel, "resend": jobs.resend}[verb]
+async def _change(request: Request, verb: str, what: Callable[[StudyInstanceUID, str], object]) -> Response:
+    uid = study_uid_of(request)
     actor = f"a page, from {request.client.host if request.client else 'unknown'}"
     done = await run_in_threadpool(what, uid, actor)
     _log.info("asked on a page", extra={"action": verb, "study_instance_uid": uid, "done": str(done)})

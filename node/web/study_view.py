@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from node.domain.job import FINAL_DELIVERY_STATES
 from node.domain.report import ReportObject
 from node.domain.worklist import AnalysisEntry, DeliveryEntry, EventEntry, StudyHistory
 from node.reporting import MeasurementsDocument
@@ -51,6 +52,7 @@ class DeliveryView:
     message: str
     next_attempt_at: datetime | None
     updated_at: datetime
+    can_resend: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +200,7 @@ def _delivery(one: DeliveryEntry, rows: StudyRows) -> DeliveryView:
         message=one.message,
         next_attempt_at=one.next_attempt_at,
         updated_at=one.updated_at,
+        can_resend=one.state in FINAL_DELIVERY_STATES and one.destination in rows.wanted,
     )
 
 

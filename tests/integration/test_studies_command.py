@@ -57,7 +57,7 @@ def test_show_lists_events(announced: Path):
     assert [event["kind"] for event in history["events"]] == ["study ready"]
 
 
-@pytest.mark.parametrize("command", ["show", "retry", "cancel", "purge"])
+@pytest.mark.parametrize("command", ["show", "retry", "resend", "cancel", "purge"])
 def test_unknown_study_is_named(config: Path, command: str):
     result = call(config, command, "1.2.3")
     assert result.exit_code == 1
@@ -68,7 +68,7 @@ def test_unknown_study_is_named(config: Path, command: str):
         assert result.exception.reason == Reason.STUDY_UNKNOWN
 
 
-@pytest.mark.parametrize("command", ["show", "retry", "cancel", "purge"])
+@pytest.mark.parametrize("command", ["show", "retry", "resend", "cancel", "purge"])
 def test_text_that_is_no_uid_is_refused(config: Path, command: str):
     result = call(config, command, "../../etc")
     assert result.exit_code == 2
@@ -86,6 +86,15 @@ def test_retry_of_a_queued_study_says_that_there_is_nothing_to_do(announced: Pat
     error = call(announced, "retry", STUDY).exception
     assert isinstance(error, PermanentError)
     assert error.reason == Reason.NOTHING_TO_RETRY
+
+
+def test_resend_names_what_is_wrong(announced: Path):
+    unknown = call(announced, "resend", STUDY, "--to", "nowhere").exception
+    assert isinstance(unknown, PermanentError)
+    assert unknown.reason == Reason.DESTINATION_UNKNOWN
+    early = call(announced, "resend", STUDY).exception
+    assert isinstance(early, PermanentError)
+    assert early.message == f"study {STUDY} is queued and has no results: nothing to send again"
 
 
 def test_purge_removes_files_and_rows(announced: Path):

@@ -21,8 +21,9 @@ START = datetime(2026, 1, 2, tzinfo=UTC)
 class Books:
     """A job database in which the test plays the worker; each look at the clock takes a second."""
 
-    def __init__(self, database: str) -> None:
+    def __init__(self, database: str, results: Path) -> None:
         self._at = START
+        self.results = results
         url = database_url(database)
         self.ledger = Ledger(open_engine(url), url, self._now)
         self.jobs: JobClient = open_jobs(database, self._now)
@@ -39,7 +40,7 @@ class Books:
         return claim.analysis_id
 
     def measured(self, uid: StudyInstanceUID, end: DeliveryEnding) -> None:
-        analysis, folder = self.begun(uid), Path("results")
+        analysis, folder = self.begun(uid), self.results
         reasons = ((Reason.PLANES_DISAGREE, Severity.FLAG), (Reason.LEVEL_MISSING, Severity.WITHHOLD))
         outcome = AnalysisOutcome(AnalysisStatus.PARTIAL, (), folder, 3, (), reasons)
         self.ledger.record_analysis(analysis, outcome, ["pacs"])
@@ -60,7 +61,9 @@ def server() -> Iterator[PostgresServer]:
 @pytest.fixture(params=["sqlite", "postgres"])
 def books(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Books]:
     is_local = request.param == "sqlite"
-    books = Books(f"sqlite:{tmp_path}/jobs.db" if is_local else request.getfixturevalue("server").new_database())
+    results = tmp_path / "results"
+    results.mkdir()
+    books = Books(f"sqlite:{tmp_path}/jobs.db" if is_local else request.getfixturevalue("server").new_database(), results)
     yield books
     books.jobs.close()
     books.ledger.close()
@@ -123,18 +126,54 @@ def test_what_was_delivered_is_sent_again_only_when_asked_for(books: Books):
     books.measured(ONE, DeliveryEnding(DeliveryState.DELIVERED, 3))
     with pytest.raises(PermanentError, match="nothing to retry"):
         books.jobs.retry(ONE)
-    assert books.jobs.resend(ONE, "me") == "delivery queued to pacs"
+    assert books.jobs.resend(ONE, ["pacs"], "me") == "delivery queued to pacs"
     entry = books.jobs.study(ONE).study
     assert entry.state == JobState.ANALYSED
     assert entry.current is not None
     assert [(one.state, one.attempt) for one in entry.current.deliveries] == [("queued", 2)]
     with pytest.raises(PermanentError, match="nothing to send again"):
-        books.jobs.resend(ONE)
+        books.jobs.resend(ONE, ["pacs"])
     folder = books.ledger.begin_delivery(AnalysisId(entry.current.analysis_id), "pacs", 2)
-    assert folder == Path("results")
+    assert folder == books.results
     ending = DeliveryEnding(DeliveryState.DELIVERED, 3)
     books.ledger.end_delivery(AnalysisId(entry.current.analysis_id), "pacs", ending)
     assert books.jobs.study(ONE).study.state == JobState.DELIVERED
+
+
+def test_results_are_sent_again_to_one_destination_also_to_a_new_one(books: Books):
+    books.measured(ONE, DeliveryEnding(DeliveryState.DELIVERED, 3))
+    assert books.jobs.resend(ONE, ["pacs", "archive"], "me", to="archive") == "delivery queued to archive"
+    entry = books.jobs.study(ONE).study
+    assert entry.current is not None
+    assert [(one.destination, one.state) for one in entry.current.deliveries] == [("archive", "queued"), ("pacs", "delivered")]
+    assert [(one.event.kind, one.event.subject, one.event.message) for one in books.jobs.audit(ONE)][-1] == (
+        "delivery resent",
+        "archive",
+        "by me",
+    )
+    assert not books.jobs.has_ended(ONE)
+
+
+def test_what_cannot_be_sent_again_says_why(books: Books):
+    def refused(uid: StudyInstanceUID, to: str = "") -> tuple[Reason, str]:
+        with pytest.raises(PermanentError) as error:
+            books.jobs.resend(uid, ["pacs"], "me", to)
+        return error.value.reason, error.value.message
+
+    books.measured(ONE, DeliveryEnding(DeliveryState.DELIVERED, 3))
+    books.declined(TWO)
+    assert refused(ONE, "nowhere") == (
+        Reason.DESTINATION_UNKNOWN,
+        "no destination 'nowhere' in the configuration; there are: pacs",
+    )
+    assert refused(TWO) == (Reason.NOTHING_TO_RETRY, "study 2.25.2 is declined and has no results: nothing to send again")
+    assert refused(THREE)[0] is Reason.STUDY_UNKNOWN
+    books.results.rmdir()
+    assert refused(ONE)[0] is Reason.REPORT_UNREADABLE
+    books.jobs.purge_ended(ONE, "retention")
+    reason, message = refused(ONE)
+    assert reason is Reason.STUDY_UNKNOWN
+    assert "purged by retention on 2026-01-02; send its images again" in message
 
 
 def test_a_delivery_that_is_queued_again_no_longer_tells_why_it_failed(books: Books):

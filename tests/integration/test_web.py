@@ -131,7 +131,11 @@ def test_retry_send_again_and_cancel_need_the_token_of_the_session(world: World,
     assert visitor.post(f"/studies/{world.dead}/cancel", {"form_token": token}).status == 303
     assert state(world.dead) == "cancelled"
     assert visitor.post(f"/studies/{world.measured}/retry", {"form_token": token}).status == 409
-    assert visitor.post(f"/studies/{world.measured}/resend", {"form_token": token}).status == 303
+    resend = f"/studies/{world.measured}/resend"
+    assert visitor.post(resend, {"form_token": token, "destination": "nowhere"}).status == 404
+    assert '<input type="hidden" name="destination" value="pacs">' in visitor.get(f"/studies/{world.measured}").text
+    assert visitor.post(resend, {"form_token": token, "destination": "pacs"}).status == 303
+    assert visitor.post(resend, {"form_token": token}).status == 409
     assert json.loads(visitor.get(f"/studies/{world.measured}.json").text)["state"] == "analysed"
     assert visitor.post("/studies/1.2.3/retry", {"form_token": token}).status == 404
 

@@ -11,6 +11,7 @@ from node.domain.job import AnalysisOutcome, AnalysisStatus, DeliveryEnding, Del
 from node.domain.worklist import StudyEntry
 from node.jobs.database import database_url, open_engine
 from node.jobs.ledger import Claim, Ledger
+from node.jobs.redelivery import retry_deliveries
 from node.jobs.schema import Row
 from node.jobs.worklist import list_studies, read_history
 
@@ -176,7 +177,7 @@ def test_overtaken_attempt_finds_nothing_to_do(ledger: Ledger):
     ledger.begin_delivery(ours.analysis_id, "pacs", 1)
     ledger.end_delivery(ours.analysis_id, "pacs", DeliveryEnding(DeliveryState.WAITING, retry_in_s=1.0))
     with ledger.transaction() as session:
-        assert ledger.reopen_deliveries(session, STUDY) == ((ours.analysis_id, "pacs", 3),)
+        assert retry_deliveries(ledger, session, STUDY) == ((ours.analysis_id, "pacs", 3),)
     assert ledger.begin_delivery(ours.analysis_id, "pacs", 2) is None
     assert ledger.begin_delivery(ours.analysis_id, "pacs", 3) == OUTCOME.folder
 
@@ -188,7 +189,7 @@ def test_what_is_delivered_is_not_sent_again(ledger: Ledger):
     ledger.end_delivery(ours.analysis_id, "pacs", DeliveryEnding(DeliveryState.DELIVERED, 2))
     assert ledger.begin_delivery(ours.analysis_id, "pacs", 2) is None
     with ledger.transaction() as session:
-        assert ledger.reopen_deliveries(session, STUDY) == ()
+        assert retry_deliveries(ledger, session, STUDY) == ()
 
 
 def test_removed_study_leaves_its_events(ledger: Ledger):
