@@ -15,13 +15,15 @@ from pathlib import Path
 
 import click
 
+from tools.benchmark import ingest
 from tools.benchmark.figures import Section
+from tools.benchmark.receivers import NODE, RECEIVERS
 from tools.benchmark.record import write_section
 from tools.benchmark.table import full_table, inserted, summary
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What runs where no section is named, in this order: each a module with ``run(repeats, ...) -> Section`` and a command below.
-SECTIONS: tuple[str, ...] = ()
+SECTIONS: tuple[str, ...] = ("ingest",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +46,17 @@ def benchmark(context: click.Context, repeats: int, out: Path) -> None:
     if not context.invoked_subcommand:
         for name in SECTIONS:
             context.invoke(benchmark.commands[name])
+
+
+@benchmark.command("ingest")
+@click.option("--images", default=60, show_default=True, type=click.IntRange(4, 100000), help="Images of 512x512 in each run.")
+@click.option("--only", default="", help="Part of the text of the conditions to measure; all by default.")
+@click.option("--receiver", "receivers", multiple=True, type=click.Choice(list(RECEIVERS)), help="Beside the node.")
+@click.pass_obj
+def measure_ingest(settings: Settings, images: int, only: str, receivers: tuple[str, ...]) -> None:
+    """C-STORE: the node, pynetdicom, DCMTK, Orthanc and dicom-ai-router."""
+    names = [NODE, *receivers] if receivers else list(RECEIVERS)
+    _measure(settings, lambda: ingest.run(settings.repeats, images, only, names))
 
 
 @benchmark.command()
