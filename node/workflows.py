@@ -76,6 +76,8 @@ class Collaborators:
         Returns a digest of what is stored of a study now.
     sweep
         Deletes what need not be kept, and says in a phrase what that was.
+    collect_feedback
+        Links what came back from a PACS to our results, and says in a phrase what that was.
     require_manifest
         Raises TransientError if this machine does not yet see all that the receiver announced under a name.
     """
@@ -86,6 +88,7 @@ class Collaborators:
     destinations: tuple[DestinationConfig, ...]
     sweep: Callable[[], str] = str
     sweep_interval_minutes: int = 15
+    collect_feedback: Callable[[], str] = str
     require_manifest: Callable[[StudyInstanceUID, str], None] = lambda _study, _name: None
 
 
@@ -161,9 +164,16 @@ def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsC
     def retention(_scheduled_at: datetime, _context: object) -> None:
         _step("sweep", collaborators.sweep)
 
+    @DBOS.workflow(name="feedback")
+    def feedback(_scheduled_at: datetime, _context: object) -> None:
+        _step("collect", lambda: str(_guarded(collaborators.collect_feedback)))
+
     # with a field for seconds; the whole of a shared job database fires once
     cron = f"0 */{collaborators.sweep_interval_minutes} * * * *"
-    return [ScheduleInput(schedule_name="retention", workflow_fn=retention, schedule=cron)]
+    return [
+        ScheduleInput(schedule_name="retention", workflow_fn=retention, schedule=cron),
+        ScheduleInput(schedule_name="feedback", workflow_fn=feedback, schedule="30 * * * * *"),
+    ]
 
 
 class AnalysisWorkflow:

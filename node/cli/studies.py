@@ -83,6 +83,8 @@ def show(uid: StudyInstanceUID, as_json: bool, config_path: Path | None) -> None
     click.echo(f"{uid}: {history.study.state}, first ready {_time(history.study.first_ready_at)}")
     for analysis in history.analyses:
         _show_analysis(analysis)
+    for one in history.feedback:
+        click.echo(f"feedback {one.kind}, {_time(one.at)}: {one.message} ({one.modality} {one.sop_instance_uid})")
     _print(_event_table(history))
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from node.domain.feedback import Feedback
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import DeliveryState, JobState
 
@@ -83,11 +84,12 @@ class StudyEntry:
 
 @dataclass(frozen=True, slots=True)
 class StudyHistory:
-    """A study with all its analyses, first revision first, and its events, oldest first."""
+    """A study with all its analyses, first revision first, and its events and the feedback to it, oldest first."""
 
     study: StudyEntry
     analyses: tuple[AnalysisEntry, ...]
     events: tuple[EventEntry, ...]
+    feedback: tuple[Feedback, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +157,8 @@ class Tally:
         How many analyses ended, by kind of end and reason (empty without one); attempts at a delivery, by destination and end.
     reasons
         How many analyses had a reason, by code and verdict.
+    feedback
+        How many objects came back that speak of a result, by what they say.
     """
 
     studies: Mapping[str, int]
@@ -165,6 +169,7 @@ class Tally:
     attempts: Mapping[tuple[str, str], int]
     reasons: Mapping[tuple[str, str], int]
     durations: Durations
+    feedback: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,17 +10,19 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from node.domain.errors import PermanentError, Reason, TransientError
+from node.domain.feedback import Feedback
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import JobState
 from node.domain.worklist import AuditEntry, StalledJob, StudyAge, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
 from node.jobs.counting import count_all
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
+from node.jobs.feedback import record_feedback
 from node.jobs.ledger import Clock, Ledger
 from node.jobs.redelivery import Redelivery, resend_results, retry_deliveries, unknown_study
 from node.jobs.tasks import APPLICATION_NAME, Task
 from node.jobs.tries import Tries
 from node.jobs.upkeep import stalled_jobs
-from node.jobs.worklist import list_ages, list_studies, read_audit, read_history
+from node.jobs.worklist import list_ages, list_feedback, list_studies, read_audit, read_history
 
 _ACTIVE = ["ENQUEUED", "PENDING", "DELAYED"]
 _FINISHED = ["SUCCESS", "ERROR", "CANCELLED", "MAX_RECOVERY_ATTEMPTS_EXCEEDED"]
@@ -76,6 +78,11 @@ class JobClient:
         """Return the studies that are looked for, last changed first."""
         with self._reading() as session:
             return list_studies(session, query)
+
+    def history(self, study_instance_uid: StudyInstanceUID) -> StudyHistory | None:
+        """Return everything that is known of a study, None if it is unknown."""
+        with self._reading() as session:
+            return read_history(session, study_instance_uid)
 
     def study(self, study_instance_uid: StudyInstanceUID) -> StudyHistory:
         """Return everything that is known of a study; raise PermanentError ``study_unknown``."""
@@ -177,6 +184,16 @@ class JobClient:
             self._ledger.remove(session, study_instance_uid, actor)
         self._cancel_workflows(history)
         self._delete_workflows(history)
+
+    def note_feedback(self, feedback: Feedback) -> bool:
+        """Keep what somebody made of a result; return False if its study is gone or the same is known already."""
+        with self._queue() as (_, session):
+            return record_feedback(self._ledger, session, feedback)
+
+    def feedback(self) -> tuple[Feedback, ...]:
+        """Return what people made of the results that are here, oldest first."""
+        with self._reading() as session:
+            return list_feedback(session)
 
     def ages(self) -> tuple[StudyAge, ...]:
         """Return state and last change of every study, longest unchanged first."""

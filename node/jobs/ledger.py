@@ -31,7 +31,7 @@ from node.domain.job import (
 from node.jobs.counting import note_duration, note_reasons
 from node.jobs.database import READING, translated_errors
 from node.jobs.locks import locked, locked_analysis
-from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, StudyRow
+from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, FeedbackRow, StudyRow
 
 Clock = Callable[[], datetime]
 
@@ -336,6 +336,7 @@ class Ledger:
         """Remove the rows of a study; its events stay, and one more says that it was purged."""
         analyses = select(AnalysisRow.analysis_id).where(AnalysisRow.study_instance_uid == study_instance_uid)
         session.execute(delete(DeliveryRow).where(DeliveryRow.analysis_id.in_(analyses)))
+        session.execute(delete(FeedbackRow).where(FeedbackRow.study_instance_uid == study_instance_uid))
         session.execute(delete(AnalysisRow).where(AnalysisRow.study_instance_uid == study_instance_uid))
         session.execute(delete(StudyRow).where(StudyRow.study_instance_uid == study_instance_uid))
         self.note(session, study_instance_uid, "study purged", "", message=by(actor))

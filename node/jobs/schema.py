@@ -89,6 +89,21 @@ class DeliveryRow(Row):
     updated_at: Mapped[datetime]
 
 
+class FeedbackRow(Row):
+    """An object that came back and speaks of the results of an analysis; goes with its study."""
+
+    __tablename__ = "feedback"
+
+    sop_instance_uid: Mapped[str] = mapped_column(primary_key=True)
+    series_instance_uid: Mapped[str]
+    study_instance_uid: Mapped[str] = mapped_column(ForeignKey(StudyRow.study_instance_uid, ondelete="CASCADE"), index=True)
+    analysis_id: Mapped[str]
+    modality: Mapped[str]
+    kind: Mapped[str]
+    message: Mapped[str]
+    at: Mapped[datetime]
+
+
 class TryRow(Row):
     """A job whose claim or delivery has begun and not ended; ``interruptions`` counts the processes that ended during it."""
 

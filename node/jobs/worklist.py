@@ -6,8 +6,9 @@ from datetime import datetime
 from sqlalchemy import Select, case, func, or_, select
 from sqlalchemy.orm import Session
 
-from node.domain.identity import StudyInstanceUID
-from node.domain.job import DeliveryState, JobState
+from node.domain.feedback import Feedback, FeedbackKind
+from node.domain.identity import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from node.domain.job import AnalysisId, DeliveryState, JobState
 from node.domain.worklist import (
     AnalysisEntry,
     AuditEntry,
@@ -19,7 +20,7 @@ from node.domain.worklist import (
     StudyList,
     StudyQuery,
 )
-from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, ReasonRow, StudyRow
+from node.jobs.schema import AnalysisRow, DeliveryRow, EventRow, FeedbackRow, ReasonRow, StudyRow
 
 _ALL = StudyQuery()
 
@@ -86,6 +87,7 @@ def read_history(session: Session, study_instance_uid: StudyInstanceUID) -> Stud
         _study_entry(study, current),
         analyses,
         tuple(_event_entry(event) for event in session.scalars(events)),
+        list_feedback(session, study_instance_uid),
     )
 
 
@@ -150,4 +152,25 @@ def _delivery_entry(delivery: DeliveryRow) -> DeliveryEntry:
         message=delivery.message,
         next_attempt_at=delivery.next_attempt_at,
         updated_at=delivery.updated_at,
+    )
+
+
+def list_feedback(session: Session, study_instance_uid: StudyInstanceUID | None = None) -> tuple[Feedback, ...]:
+    """Return the feedback to one study or to all that are here, oldest first."""
+    found = select(FeedbackRow).order_by(FeedbackRow.at, FeedbackRow.sop_instance_uid)
+    if study_instance_uid is not None:
+        found = found.where(FeedbackRow.study_instance_uid == study_instance_uid)
+    return tuple(_feedback(row) for row in session.scalars(found))
+
+
+def _feedback(row: FeedbackRow) -> Feedback:
+    return Feedback(
+        study_instance_uid=StudyInstanceUID(row.study_instance_uid),
+        series_instance_uid=SeriesInstanceUID(row.series_instance_uid),
+        sop_instance_uid=SOPInstanceUID(row.sop_instance_uid),
+        analysis_id=AnalysisId(row.analysis_id),
+        modality=row.modality,
+        kind=FeedbackKind(row.kind),
+        message=row.message,
+        at=row.at,
     )

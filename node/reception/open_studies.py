@@ -48,7 +48,7 @@ class OpenStudies:
     def note(self, head: InstanceHead, sender: str = "") -> None:
         """Note a stored instance; only MR images open a study or keep it open.
 
-        Results that come back to us are therefore stored and nothing else.
+        Results that come back to us are therefore stored and marked, so that a worker looks at them, and nothing else.
 
         Raises
         ------
@@ -56,6 +56,7 @@ class OpenStudies:
             If the mark cannot be written; the instance must then not be acknowledged.
         """
         if not head.is_mr_image:
+            self._store.note_returned(head)
             return
         with self._lock:
             is_known = sender in self._senders.setdefault(head.study_instance_uid, set())

@@ -9,6 +9,7 @@
     <root>/results/<study>/<analysis>/                  result objects
     <root>/patients/                                    see node/store/patients.py
     <root>/commitments/                                 see node/store/commitments.py
+    <root>/returned/                                    see node/store/returned.py
     <root>/removed/                                     see node/store/removal.py
 
 Everything lies on one file system, so a rename is atomic: a reader sees a whole instance or none.
@@ -39,6 +40,7 @@ from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, content_digest, 
 from node.store.marks import StudyMarks
 from node.store.patients import PatientIndex, PatientStudy
 from node.store.removal import Removal
+from node.store.returned import ReturnedObjects
 
 _ANALYSIS_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 
@@ -65,6 +67,8 @@ class Store:
         self.commitments = Commitments(root)
         #: How a study is deleted that a receiver may be adding to.
         self.removal = Removal(root, self._patients, self.commitments)
+        #: What came back and was not looked at yet.
+        self.returned = ReturnedObjects(root)
         for folder in (self.incoming, self._studies, self._results, self._open):
             folder.mkdir(parents=True, exist_ok=True)
 
@@ -214,6 +218,11 @@ class Store:
         """Raise TransientError ``store_failed`` if this machine does not yet see all that a manifest names."""
         with _translated("read a manifest"):
             require_manifest(self._study_folder(study_instance_uid), name)
+
+    def note_returned(self, head: InstanceHead) -> None:
+        """Mark a stored instance to be looked at if its class can speak of a result of ours."""
+        with _translated("note a returned object"):
+            self.returned.note(head)
 
     def sweep_incoming(self, before: float) -> int:
         """Delete files of ``incoming`` that were not written since a time, and return how many.

@@ -13,6 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
+from node.domain.feedback import FeedbackKind
 from node.domain.job import DeliveryState, JobState
 from node.domain.prediction import ModelIdentity
 from node.domain.worklist import Durations, Tally
@@ -87,6 +88,8 @@ def _counted(tally: Tally, destinations: tuple[str, ...], now: datetime) -> Iter
     deliveries = dict.fromkeys(((name, state.value) for name in destinations for state in DeliveryState), 0)
     deliveries |= tally.deliveries
     yield _gauge("cspine_deliveries", "Deliveries that are here now.", ("destination", "state"), deliveries)
+    feedback = {(kind.value,): tally.feedback.get(kind, 0) for kind in FeedbackKind}
+    yield _counter("cspine_feedback", "Objects that came back and speak of a result, by what they say.", ("kind",), feedback)
     yield _duration(tally.durations)
 
 

@@ -36,6 +36,14 @@ class ReasonLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackLine:
+    """How often an object came back that says this of a result, since the node keeps count."""
+
+    kind: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class DistributionLine:
     """A value over the latest studies of a scanner: tenth, half and nine tenths lie below; ``withheld`` had none."""
 
@@ -57,6 +65,7 @@ class StatisticsView:
     days: tuple[DayLine, ...]
     declined: tuple[ReasonLine, ...]
     gate: tuple[ReasonLine, ...]
+    feedback: tuple[FeedbackLine, ...]
     distributions: tuple[DistributionLine, ...]
 
 
@@ -70,6 +79,7 @@ def statistics_view(
         days=_days(trail),
         declined=_ordered(ended),
         gate=_ordered(gate),
+        feedback=tuple(FeedbackLine(kind, count) for kind, count in sorted(tally.feedback.items())),
         distributions=_distributions(reports),
     )
 

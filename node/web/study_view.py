@@ -1,6 +1,6 @@
 """One study as its page shows it: a pure function of its history, its report and the configuration."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -78,6 +78,18 @@ class RevisionView:
 
 
 @dataclass(frozen=True, slots=True)
+class FeedbackView:
+    """What somebody made of the results of a version; ``revision`` is None if that version is not here."""
+
+    at: datetime
+    kind: str
+    modality: str
+    revision: int | None
+    message: str
+    sop_instance_uid: str
+
+
+@dataclass(frozen=True, slots=True)
 class StudyView:
     """Everything that the page of a study shows."""
 
@@ -102,6 +114,7 @@ class StudyView:
     pictures: tuple[str, ...] = ()
     objects: tuple[ObjectView, ...] = ()
     deliveries: tuple[DeliveryView, ...] = ()
+    feedback: tuple[FeedbackView, ...] = ()
     revisions: tuple[RevisionView, ...] = ()
     models: tuple[Mapping[str, str], ...] = ()
     events: tuple[EventEntry, ...] = ()
@@ -164,6 +177,7 @@ def study_view(rows: StudyRows) -> StudyView:
         pictures=() if document is None else document.pictures,
         objects=tuple(_object(one) for one in rows.objects),
         deliveries=() if current is None else tuple(_delivery(one, rows) for one in current.deliveries),
+        feedback=tuple(_feedback(rows.history)),
         revisions=tuple(_revision(one) for one in reversed(rows.history.analyses)),
         models=() if current is None else current.models,
         events=tuple(reversed(rows.history.events)),
@@ -202,6 +216,13 @@ def _delivery(one: DeliveryEntry, rows: StudyRows) -> DeliveryView:
         updated_at=one.updated_at,
         can_resend=one.state in FINAL_DELIVERY_STATES and one.destination in rows.wanted,
     )
+
+
+def _feedback(history: StudyHistory) -> Iterator[FeedbackView]:
+    revisions = {one.analysis_id: one.revision for one in history.analyses}
+    for one in history.feedback:
+        revision = revisions.get(one.analysis_id)
+        yield FeedbackView(one.at, one.kind.value, one.modality, revision, one.message, one.sop_instance_uid)
 
 
 def _revision(one: AnalysisEntry) -> RevisionView:

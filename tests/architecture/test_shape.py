@@ -14,7 +14,7 @@ ROOT = Path(__file__).resolve().parents[2]
 NODE = ROOT / "node"
 SOURCES = sorted(NODE.rglob("*.py"))
 TOOLS = sorted((ROOT / "tools").rglob("*.py"))
-STAGES = ("reception", "jobs", "store", "selection", "loading", "inference", "measurement", "reporting", "delivery")
+STAGES = ("reception", "jobs", "store", "selection", "loading", "inference", "measurement", "reporting", "delivery", "feedback")
 BANNED = {"utils", "helpers", "common", "misc", "base", "manager", "handler", "processor", "wrapper", "data", "info"}
 LONGEST_FILE, LONGEST_FUNCTION, MEDIAN_FUNCTION, MOST_PARAMETERS = 400, 50, 15, 6
 

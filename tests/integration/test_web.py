@@ -4,10 +4,15 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from node.domain.feedback import Feedback, FeedbackKind
+from node.domain.identity import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
+from node.domain.job import AnalysisId
+from node.jobs import open_jobs
 from node.web.openapi import openapi_document
 from node.web.pages import PAGES
 from tests.support.analyses import Scene
@@ -28,6 +33,13 @@ class World:
         subject = Subject("web", patient_name=NAME, patient_id=NUMBER, accession_number="ACC-77")
         self.measured = self.world.measured(Scene(subject=subject), DELIVERED)
         self.dead = self.world.measured(Scene(subject=replace(subject, key="web dead", accession_number="ACC-78")), DEAD)
+        jobs = open_jobs(self.world.config.database)
+        current = jobs.study(StudyInstanceUID(self.measured)).study.current
+        assert current is not None
+        uids = StudyInstanceUID(self.measured), SeriesInstanceUID("2.25.21"), SOPInstanceUID("2.25.22")
+        said = Feedback(*uids, AnalysisId(current.analysis_id), "KO", FeedbackKind.REJECTED, "said so", datetime.now(UTC))
+        assert jobs.note_feedback(said)
+        jobs.close()
         self.world.ended(DECLINED_UID, DECLINED)
         self.world.ended(FAILED_UID, FAILED)
 
@@ -176,6 +188,14 @@ def test_metrics_count_what_is_there(world: World, visitor: Visitor):
     assert 'cspine_analyses_total{end="declined",reason="no_sagittal_t2"} 1.0' in text
     assert 'cspine_gate_reasons_total{code="no_sagittal_t2",verdict="decline"} 1.0' in text
     assert "cspine_database_up 1.0" in text
+
+
+def test_feedback_stands_on_the_page_and_is_counted(world: World, visitor: Visitor):
+    (said,) = json.loads(visitor.get(f"/studies/{world.measured}.json").text)["feedback"]
+    assert (said["kind"], said["modality"], said["revision"], said["sop_instance_uid"]) == ("rejected", "KO", 1, "2.25.22")
+    assert "Feedback to these results" in visitor.get(f"/studies/{world.measured}").text
+    assert json.loads(visitor.get("/statistics.json").text)["feedback"] == [{"kind": "rejected", "count": 1}]
+    assert 'cspine_feedback_total{kind="rejected"} 1.0' in visitor.get("/metrics").text
 
 
 def test_health(visitor: Visitor):

@@ -3,11 +3,13 @@
 ::
 
     python -m tools.labelme export STUDY --out DIR
+    python -m tools.labelme corrected --config config.yaml --out DIR
     python -m tools.labelme check DIR
     python -m tools.labelme measure DIR --out RESULTS
 """
 
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -20,8 +22,10 @@ from node.domain.errors import Declined, NodeError
 from node.domain.measurement import Measurement
 from node.domain.study import ReceivedStudy
 from node.inference import ModelLibrary
+from node.jobs import open_jobs
 from node.pipeline import open_pipeline
-from node.store import collect_studies
+from node.store import collect_studies, open_store
+from tools.labelme.corrected import export_corrections
 from tools.labelme.export import export_study
 from tools.labelme.measuring import measure_annotations, write_measurements
 from tools.labelme.reading import AnnotationError, annotation_paths, inspect_file, read_annotation
@@ -87,6 +91,26 @@ def _explain(error: NodeError) -> int:
     for finding in error.findings:
         click.echo(f"  {finding.code}: {finding.message}", err=True)
     return EXIT_DECLINED if declined else EXIT_ERROR
+
+
+@main.command()
+@click.option("--config", "config_path", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@_OUT
+def corrected(config_path: Path, out_dir: Path) -> None:
+    """Write the segmentations that people corrected and sent back to the node of a configuration.
+
+    One folder for each study, as the training takes them; what is there already is left. Exit code 1 if one could not be written.
+    """
+    try:
+        config = load_config(config_path)
+        with closing(open_jobs(config.database)) as jobs:
+            done = list(export_corrections(jobs, open_store(config.store), out_dir))
+    except NodeError as error:
+        raise SystemExit(_explain(error)) from error
+    for one in done:
+        click.echo(f"{one.folder or one.feedback.sop_instance_uid}: {one.message}", err=one.folder is None)
+    click.echo(f"{sum(one.folder is not None for one in done)} of {len(done)} corrections written")
+    raise SystemExit(EXIT_ERROR if any(one.folder is None for one in done) else 0)
 
 
 @main.command()

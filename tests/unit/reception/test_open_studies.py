@@ -64,6 +64,7 @@ def test_a_study_is_marked_until_it_was_handed_over(node: Node):
 def test_a_result_neither_opens_a_study_nor_keeps_it_open(node: Node):
     node.arrive(SegmentationStorage)
     assert node.store.open_marks() == {}
+    assert [one.sop_instance_uid for one in node.store.returned.waiting()] == ["1.2.5"]
     node.arrive()
     node.time.now_s += 29
     node.arrive(SegmentationStorage)

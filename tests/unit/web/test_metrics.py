@@ -15,6 +15,7 @@ TALLY = Tally(
     attempts={("pacs", "delivered"): 4},
     reasons={("planes_disagree", "flag"): 5},
     durations=Durations({10.0: 3, 20.0: 4}, 4, 41.5),
+    feedback={"rejected": 2},
 )
 
 
@@ -39,6 +40,8 @@ def test_everything_that_is_counted_is_told():
         'cspine_analysis_duration_seconds_bucket{le="10"} 3.0',
         'cspine_analysis_duration_seconds_bucket{le="+Inf"} 4.0',
         "cspine_analysis_duration_seconds_sum 41.5",
+        'cspine_feedback_total{kind="rejected"} 2.0',
+        'cspine_feedback_total{kind="accepted"} 0.0',
         "cspine_studies_receiving 1.0",
         "cspine_store_free_bytes 5e+09",
         "cspine_database_up 1.0",

@@ -4,6 +4,7 @@ import string
 import pytest
 
 from node.domain.errors import Severity
+from node.domain.feedback import FeedbackKind
 from node.domain.job import AnalysisStatus, DeliveryState, JobState
 from node.domain.measurement import Verdict
 from node.web.rendering import STATIC, THEMES
@@ -27,6 +28,7 @@ def test_both_languages_say_it_and_fill_the_same_places(key):
 def test_every_word_of_the_domain_is_there():
     wanted = [f"state_{one.value}" for one in (*JobState, *DeliveryState)]
     wanted += [f"status_{one.value}" for one in AnalysisStatus] + [f"verdict_{one.value}" for one in Verdict]
+    wanted += [f"feedback_{one.value}" for one in FeedbackKind]
     wanted += [f"severity_{one.value}" for one in Severity] + [f"theme_{one}" for one in THEMES]
     assert [key for key in wanted if key not in WORDS] == []
 
