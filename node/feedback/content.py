@@ -1,22 +1,27 @@
 """What decides about one object: whom it names, what it measures, how it is titled; read without its texts."""
 
 import hashlib
+import struct
 import warnings
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.errors import BytesLengthException, InvalidDicomError
 
 from node.domain.errors import PermanentError, Reason
-from node.store import UNREADABLE
 
 _TRACKING_UNIQUE_IDENTIFIER = "112040"  # DCM, PS3.16 TID 1501
 # An SR of thousands of groups has a megabyte, a SEG of hundreds of slices some tens.
 _LARGEST_BYTES = 256 << 20
-_DAMAGED = (InvalidDicomError, OSError, EOFError, RuntimeError, ArithmeticError, StopIteration, *UNREADABLE)
+# What pydicom raises on a damaged file; elements are parsed when they are first asked for.
+_DAMAGED = (
+    InvalidDicomError, BytesLengthException, RuntimeError, ValueError, AttributeError, TypeError, LookupError, ArithmeticError,
+    EOFError, MemoryError, OSError, StopIteration, struct.error, zlib.error,
+)  # fmt: skip
 
 #: A measured value: Tracking Unique Identifier of its group, code of its name.
 NumberKey = tuple[str, str]

@@ -6,13 +6,12 @@ Never decodes pixels, never opens a network connection, never builds a path from
 
 from node.store.collect import CollectedStudies, collect_studies
 from node.store.commitments import CommitmentRequest, Commitments, commitment_answer
-from node.store.head import UNREADABLE, InstanceHead, content_digest, read_head
+from node.store.head import InstanceHead, content_digest, read_head
 from node.store.patients import PatientStudy, identify_patient
 from node.store.returned import ReturnedObject
 from node.store.store import Store, open_store
 
 __all__ = [
-    "UNREADABLE",
     "CollectedStudies",
     "CommitmentRequest",
     "Commitments",

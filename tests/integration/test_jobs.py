@@ -52,15 +52,17 @@ def busy_node(kept_node: Node) -> Iterator[Node]:
     kept_node.world.reset()
 
 
-def test_retention_runs_by_the_clock_and_leaves_the_worker_at_its_work(node: Node):
+def test_retention_and_feedback_run_by_the_clock_and_leave_the_worker_at_its_work(node: Node):
     node.working()
     url = database_url(node.database).render_as_string(hide_password=False)
     client = DBOSClient(system_database_url=url, serializer=DBOSPortableJSONSerializer(), application_name="cspine-node")
-    (schedule,) = client.list_schedules()
-    assert (schedule["schedule_name"], schedule["schedule"]) == ("retention", "0 */15 * * * *")
-    client.trigger_schedule("retention")
+    schedules = {one["schedule_name"]: one["schedule"] for one in client.list_schedules()}
+    assert schedules == {"retention": "0 */15 * * * *", "feedback": "30 * * * * *"}
+    for name in schedules:
+        client.trigger_schedule(name)
     client.destroy()
     node.world.wait_for("swept")
+    node.world.wait_for("collected feedback")
     node.jobs.study_ready(STUDY)
     node.wait_for(JobState.DELIVERED)
 
