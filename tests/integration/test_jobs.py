@@ -62,7 +62,7 @@ def test_retention_and_feedback_run_by_the_clock_and_leave_the_worker_at_its_wor
         client.trigger_schedule(name)
     client.destroy()
     node.world.wait_for("swept")
-    node.world.wait_for("collected feedback")
+    wait_until(lambda: node.world.get("feedback collected") is not None, "feedback to be collected", 30)
     node.jobs.study_ready(STUDY)
     node.wait_for(JobState.DELIVERED)
 

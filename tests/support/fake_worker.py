@@ -37,7 +37,7 @@ def main(config_path: str, world_path: str, slot: str) -> int:
         lambda uid: digest(world, uid),
         config.destinations,
         sweep=lambda: world.note("swept") or "nothing",
-        collect_feedback=lambda: world.note("collected feedback") or "nothing",
+        collect_feedback=lambda: world.set("feedback collected") or "nothing",
     )
     try:
         work_until_stopped(config, int(slot), collaborators, stop, lambda: say("ready"))
