@@ -21,6 +21,7 @@ from node.pipeline import Pipeline, open_pipeline
 from node.reporting import measurement_report, read_prior, read_report, report_content
 from node.retention import Retention
 from node.returned import FeedbackDesk
+from node.shadow import ShadowRunner
 from node.store import CommitmentRequest, Commitments, PatientStudy, Store, commitment_answer, identify_patient, open_store
 from node.workflows import Collaborators, work_until_stopped
 
@@ -57,6 +58,7 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
             destinations=config.destinations,
             sweep=lambda: str(retention.sweep()),
             sweep_interval_minutes=config.retention.interval_minutes,
+            shadow=ShadowRunner(config, store, stop) if config.shadow.enabled else None,
             collect_feedback=FeedbackDesk(store, jobs).collect,
             require_manifest=store.require_manifest,
         )

@@ -37,8 +37,9 @@ from node.domain.job import (
     ending_of,
     retry_delay_s,
 )
-from node.jobs import Claim, EngineSettings, Ledger, Task, Tries, WorkflowName, running_engine
+from node.jobs import Claim, EngineSettings, Ledger, Task, Tries, WorkflowName, running_engine, shadow_subject
 from node.log import job_context
+from node.shadow import DurableSteps, ShadowRunner, ShadowWorkflow
 
 _log = logging.getLogger(__name__)
 
@@ -78,6 +79,8 @@ class Collaborators:
         Deletes what need not be kept, and says in a phrase what that was.
     collect_feedback
         Links what came back from a PACS to our results, and says in a phrase what that was.
+    shadow
+        Runs the second set of models, None if there is none.
     require_manifest
         Raises TransientError if this machine does not yet see all that the receiver announced under a name.
     """
@@ -89,6 +92,7 @@ class Collaborators:
     sweep: Callable[[], str] = str
     sweep_interval_minutes: int = 15
     collect_feedback: Callable[[], str] = str
+    shadow: ShadowRunner | None = None
     require_manifest: Callable[[StudyInstanceUID, str], None] = lambda _study, _name: None
 
 
@@ -159,6 +163,13 @@ def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsC
     def deliver(analysis_id: str, destination: str, attempt: int, first_attempt: int) -> str:
         with job_context(analysis=analysis_id, destination=destination, attempt=str(attempt)):
             return deliveries.run(AnalysisId(analysis_id), destination, attempt, first_attempt)
+
+    shadows = ShadowWorkflow(collaborators.shadow, ledger, DurableSteps(_step, _enqueue, _guarded))
+
+    @DBOS.workflow(name=WorkflowName.SHADOW)
+    def shadow(analysis_id: str, set_id: str, attempt: int) -> str:
+        with job_context(analysis=analysis_id, attempt=str(attempt)):
+            return shadows.run(AnalysisId(analysis_id), set_id, attempt)
 
     @DBOS.workflow(name="retention")
     def retention(_scheduled_at: datetime, _context: object) -> None:
@@ -262,6 +273,8 @@ class AnalysisWorkflow:
             return JobState.CANCELLED
         for name in names:
             _enqueue(Task.delivery(analysis_id, name, attempt=1))
+        if not names:
+            _enqueue_shadow(self._collaborators, self._ledger, analysis_id)
         return JobState.ANALYSED
 
 
@@ -269,7 +282,7 @@ class DeliveryWorkflow:
     """One attempt to deliver an analysis to a destination, recorded; the next attempt is a job of its own."""
 
     def __init__(self, collaborators: Collaborators, ledger: Ledger, maximum_recovery_attempts: int) -> None:
-        self._deliverer = collaborators.deliverer
+        self._collaborators = collaborators
         self._destinations = {destination.name: destination for destination in collaborators.destinations}
         self._ledger = ledger
         self._tries = Tries(ledger)
@@ -285,6 +298,7 @@ class DeliveryWorkflow:
         _log.info("delivery ended", extra={"state": ending.state, "reason": ending.reason, "explanation": ending.message})
         if ending.retry_in_s is not None:
             _enqueue(Task.delivery(analysis_id, destination, attempt + 1, first_attempt=first_attempt), ending.retry_in_s)
+        _enqueue_shadow(self._collaborators, self._ledger, analysis_id)
         return ending.state
 
     def _send(self, analysis_id: AnalysisId, name: str, attempt: int, first_attempt: int) -> Json | None:
@@ -298,13 +312,20 @@ class DeliveryWorkflow:
         if destination is None:
             message = f"{name} is no longer among the destinations of the configuration"
             return _json(_DELIVERY_ENDING, DeliveryEnding(DeliveryState.DEAD, 0, Reason.DESTINATION_UNKNOWN, message))
-        result = _guarded(lambda: self._deliverer.deliver(destination, folder))
+        result = _guarded(lambda: self._collaborators.deliverer.deliver(destination, folder))
         ending = delivery_ending(result, attempt - first_attempt + 1, destination.retry)
         return _json(_DELIVERY_ENDING, replace(ending, evidence=_evidence(result, destination)))
 
     def _record(self, analysis_id: AnalysisId, name: str, attempt: int, ending: DeliveryEnding) -> None:
         self._ledger.end_delivery(analysis_id, name, ending)
         self._tries.end([Task.delivery(analysis_id, name, attempt).workflow_id])
+
+
+def _enqueue_shadow(collaborators: Collaborators, ledger: Ledger, analysis_id: AnalysisId) -> None:
+    """Let the second set of models look at a study whose results were delivered as far as they will be."""
+    runner = collaborators.shadow
+    if runner is not None and _step("may shadow", lambda: shadow_subject(ledger, analysis_id) is not None):
+        _enqueue(Task.shadow(analysis_id, runner.set_id))
 
 
 def _evidence(result: DeliveryOutcome | NodeError, destination: DestinationConfig) -> str:

@@ -11,6 +11,7 @@ from node.config.reporting import ReportingConfig
 from node.config.retention import RetentionConfig
 from node.config.secret import masked
 from node.config.selection import SelectionConfig
+from node.config.shadow import ShadowConfig
 from node.config.tls import TLS_1_2_CIPHERS, PeerTlsConfig, ReceptionTlsConfig
 from node.config.web import VIEWER_PLACE, WebConfig
 
@@ -32,6 +33,7 @@ __all__ = [
     "RetentionConfig",
     "RetryConfig",
     "SelectionConfig",
+    "ShadowConfig",
     "SourceConfig",
     "WebConfig",
     "config_schema",

@@ -22,7 +22,7 @@ SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig, S
 def load_config(path: Path | None) -> Config:
     """Return the configuration in a file; without a path, the defaults.
 
-    Relative paths of ``store``, ``database``, ``database_file``, ``inference.models_dir`` and the files of ``tls`` and ``web``
+    Relative paths of ``store``, ``database``, ``database_file``, ``models_dir`` and the files of ``tls`` and ``web``
     are taken from the file's folder. ``database`` is what ``database_file`` holds, where that is given.
 
     Raises
@@ -106,6 +106,8 @@ def _anchored(config: Config, folder: Path) -> Config:
     }
     if config.inference.models_dir is not None:
         changes["inference"] = config.inference.model_copy(update={"models_dir": folder / config.inference.models_dir})
+    if config.shadow.models_dir is not None:
+        changes["shadow"] = config.shadow.model_copy(update={"models_dir": folder / config.shadow.models_dir})
     changes["reception"] = _anchor_tls(config.reception, folder)
     secrets = {name: folder / path for name, path in config.web if isinstance(path, Path)}
     changes["web"] = config.web.model_copy(update=secrets)

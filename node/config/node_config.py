@@ -14,6 +14,7 @@ from node.config.reporting import ReportingConfig
 from node.config.retention import RetentionConfig
 from node.config.section import Section
 from node.config.selection import SelectionConfig
+from node.config.shadow import ShadowConfig
 from node.config.web import WebConfig
 
 
@@ -81,6 +82,7 @@ class Config(Section):
         SelectionConfig(), description="Which series are used; geometry and timing decide first, text second."
     )
     inference: InferenceConfig = Field(InferenceConfig(), description="Which models run, and where.")
+    shadow: ShadowConfig = Field(ShadowConfig(), description="A second set of models beside the first: compared, never sent.")
     measurement: MeasurementConfig = Field(
         MeasurementConfig(), description="The reference method and the limits of the plausibility gate."
     )

@@ -49,6 +49,16 @@ class AnalysisStatus(StrEnum):
     UNCHANGED = "unchanged"
 
 
+class ShadowEnd(StrEnum):
+    """How an analysis with the second set of models ended; ``superseded``: its study, or the set, is another one now."""
+
+    MEASURED = "measured"
+    DECLINED = "declined"
+    FAILED = "failed"
+    SUPERSEDED = "superseded"
+    INTERRUPTED = "interrupted"
+
+
 _BEFORE_AN_END = frozenset({JobState.RUNNING})
 _AFTER_AN_END = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.WAITING})
 

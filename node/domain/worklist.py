@@ -159,6 +159,8 @@ class Tally:
         How many analyses had a reason, by code and verdict.
     feedback
         How many objects came back that speak of a result, by what they say.
+    shadows
+        How many analyses with the second set of models ended, by kind of end.
     """
 
     studies: Mapping[str, int]
@@ -170,6 +172,7 @@ class Tally:
     reasons: Mapping[tuple[str, str], int]
     durations: Durations
     feedback: Mapping[str, int] = field(default_factory=dict)
+    shadows: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -253,7 +253,7 @@ class JobClient:
 
     def _workflow_ids(self, history: StudyHistory, status: list[str] | None = None) -> list[str]:
         prefixes = [f"analyse:{history.study.study_instance_uid}:"]
-        prefixes += [f"deliver:{analysis.analysis_id}:" for analysis in history.analyses]
+        prefixes += [f"{name}:{analysis.analysis_id}:" for analysis in history.analyses for name in ("deliver", "shadow")]
         found = self._client().list_workflows(workflow_id_prefix=prefixes, status=status, load_input=False, load_output=False)
         return [workflow.workflow_id for workflow in found]
 

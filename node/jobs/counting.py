@@ -16,6 +16,8 @@ _BOUNDS_S = (1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 80.0, 160.0, 320.0, 640.0)
 _ANALYSIS, _DELIVERY = "analysis ", "delivery "
 #: What the kind of an event begins with that tells of feedback to a result.
 FEEDBACK = "feedback "
+#: What the kind of an event begins with that tells of an analysis with the second set of models.
+SHADOW = "shadow "
 _FIRST = "announcement 1"
 # Who retried what stands among the events too.
 _ANALYSIS_ENDS = {f"{_ANALYSIS}{end}" for end in (*AnalysisStatus, *JobState)}
@@ -54,6 +56,7 @@ def count_all(session: Session) -> Tally:
         reasons={(code, verdict): count for code, verdict, count in session.execute(reasons)},
         durations=_durations(session),
         feedback={kind.removeprefix(FEEDBACK): n for (kind, _), n in events.items() if kind.startswith(FEEDBACK)},
+        shadows={kind.removeprefix(SHADOW): n for (kind, _), n in events.items() if kind.startswith(SHADOW)},
     )
 
 

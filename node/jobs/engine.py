@@ -21,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 # The server knows after 25 s at the latest that a machine is gone; see node/jobs/place.py.
 _PATIENCE_S = 40.0
+# Nobody waits for the second set of models.
+_UNHURRIED_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +139,10 @@ def _quieten_engine_log() -> None:
 
 
 def _register_queues(polling_s: float) -> None:
-    """Declare the two queues: one analysis at a time in a process, one delivery at a time to each destination."""
+    """Declare the queues: one analysis at a time in a process, one delivery at a time to each destination, one shadow."""
     DBOS.register_queue(WorkflowName.ANALYSE, polling_interval_sec=polling_s, worker_concurrency=1)
     DBOS.register_queue(WorkflowName.DELIVER, polling_interval_sec=polling_s, partition_worker_concurrency=1)
+    DBOS.register_queue(WorkflowName.SHADOW, polling_interval_sec=max(polling_s, _UNHURRIED_S), worker_concurrency=1)
 
 
 def _adopt_orphans(settings: EngineSettings) -> None:

@@ -19,6 +19,7 @@ class WorkflowName(StrEnum):
 
     ANALYSE = "analyse"
     DELIVER = "deliver"
+    SHADOW = "shadow"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,12 @@ class Task:
         """
         identity = f"{WorkflowName.DELIVER}:{analysis_id}:{destination}:{attempt}"
         return cls(WorkflowName.DELIVER, identity, (analysis_id, destination, attempt, first_attempt), lane=destination)
+
+    @classmethod
+    def shadow(cls, analysis_id: AnalysisId, set_id: str, attempt: int = 1) -> "Task":
+        """Return the task that analyses the study of a result with a second set of models."""
+        identity = f"{WorkflowName.SHADOW}:{analysis_id}:{set_id}:{attempt}"
+        return cls(WorkflowName.SHADOW, identity, (analysis_id, set_id, attempt))
 
     def options(self, delay_s: float = 0.0) -> EnqueueOptions:
         """Return how the engine queues the task, to begin after a delay in seconds."""

@@ -7,8 +7,10 @@
     <root>/studies/<study>/manifest-*.json              see node/store/contents.py
     <root>/open/                                        marks of studies that are still being received, see node/store/marks.py
     <root>/results/<study>/<analysis>/                  result objects
+    <root>/results/<study>/.shadow/                     see node/shadow/record.py
     <root>/patients/                                    see node/store/patients.py
     <root>/commitments/                                 see node/store/commitments.py
+    <root>/shadow/<analysis>/                           an analysis with the second set of models that is running
     <root>/returned/                                    see node/store/returned.py
     <root>/removed/                                     see node/store/removal.py
 

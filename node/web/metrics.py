@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from node.domain.feedback import FeedbackKind
-from node.domain.job import DeliveryState, JobState
+from node.domain.job import DeliveryState, JobState, ShadowEnd
 from node.domain.prediction import ModelIdentity
 from node.domain.worklist import Durations, Tally
 
@@ -90,6 +90,8 @@ def _counted(tally: Tally, destinations: tuple[str, ...], now: datetime) -> Iter
     yield _gauge("cspine_deliveries", "Deliveries that are here now.", ("destination", "state"), deliveries)
     feedback = {(kind.value,): tally.feedback.get(kind, 0) for kind in FeedbackKind}
     yield _counter("cspine_feedback", "Objects that came back and speak of a result, by what they say.", ("kind",), feedback)
+    shadows = {(end.value,): tally.shadows.get(end, 0) for end in ShadowEnd}
+    yield _counter("cspine_shadow_analyses", "Analyses with the second set of models that ended, by end.", ("end",), shadows)
     yield _duration(tally.durations)
 
 

@@ -1,6 +1,6 @@
 """The table of pages: each is read from the site, made by a pure function, and shown as HTML or as JSON."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -14,8 +14,10 @@ from node.domain.job import JobState
 from node.domain.worklist import StudyQuery
 from node.inference import list_manifests
 from node.pipeline import models_dir
+from node.reporting import MeasurementsDocument
+from node.shadow import ShadowReport, read_shadow
 from node.web.other_views import DestinationsView, ModelsView, destinations_view, models_view
-from node.web.reading import commitments_of, read_analysis, wanted_kinds
+from node.web.reading import Report, commitments_of, read_analysis, wanted_kinds
 from node.web.site import Site
 from node.web.statistics import DAYS, StatisticsView, statistics_view
 from node.web.study_view import StudyRows, StudyView, study_view
@@ -87,6 +89,7 @@ def _study(site: Site, request: Request) -> StudyView:
         document=report.document,
         problem=report.problem or problem,
         objects=report.objects,
+        shadow=None if report.folder is None else read_shadow(report.folder),
         series=series,
         wanted=wanted_kinds(site.config),
         commitments=commitments_of(site.store, report.folder, site.config.destinations),
@@ -109,9 +112,18 @@ def _queue(site: Site, _request: Request) -> QueueView:
 def _statistics(site: Site, _request: Request) -> StatisticsView:
     latest = site.jobs.find(StudyQuery(states=_ANALYSED, limit=_LATEST)).entries
     scanners = site.scanners.of(entry.study_instance_uid for entry in latest)
-    reports = [(scanners[entry.study_instance_uid], read_analysis(entry.current).document) for entry in latest]
+    found = [(scanners[entry.study_instance_uid], read_analysis(entry.current)) for entry in latest]
+    reports = [(scanner, one.document) for scanner, one in found if one.document is not None]
     trail = site.jobs.audit(since=datetime.now(UTC) - timedelta(days=DAYS))
-    return statistics_view(site.jobs.tally(), trail, [(scanner, one) for scanner, one in reports if one is not None])
+    return statistics_view(site.jobs.tally(), trail, reports, list(_shadows(one for _, one in found)))
+
+
+def _shadows(reports: Iterable[Report]) -> Iterator[tuple[MeasurementsDocument, ShadowReport]]:
+    """Yield what both sets of models say of the studies that the second has measured."""
+    for report in reports:
+        shadow = None if report.folder is None else read_shadow(report.folder)
+        if report.document is not None and shadow is not None:
+            yield report.document, shadow
 
 
 def _destinations(site: Site, _request: Request) -> DestinationsView:

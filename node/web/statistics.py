@@ -7,7 +7,9 @@ from statistics import quantiles
 
 from node.domain.worklist import AuditEntry, Tally
 from node.reporting import MeasurementsDocument
+from node.shadow import ShadowReport
 from node.web.measured_view import headlines
+from node.web.shadow_view import AgreementView, agreement_views
 
 DAYS = 30
 _ENDS = ("measured", "partial", "declined", "failed")
@@ -67,12 +69,16 @@ class StatisticsView:
     gate: tuple[ReasonLine, ...]
     feedback: tuple[FeedbackLine, ...]
     distributions: tuple[DistributionLine, ...]
+    shadows: tuple[AgreementView, ...]
 
 
 def statistics_view(
-    tally: Tally, trail: Iterable[AuditEntry], reports: Iterable[tuple[str, MeasurementsDocument]]
+    tally: Tally,
+    trail: Iterable[AuditEntry],
+    reports: Iterable[tuple[str, MeasurementsDocument]],
+    shadows: Iterable[tuple[MeasurementsDocument, ShadowReport]] = (),
 ) -> StatisticsView:
-    """Return the statistics; ``reports`` are the latest, each with its scanner."""
+    """Return the statistics; ``reports`` are the latest, each with its scanner, ``shadows`` those with a second set of models."""
     ended = [ReasonLine(code, end, n) for (end, code), n in tally.analyses.items() if end in ("declined", "failed") and code]
     gate = [ReasonLine(code, verdict, n) for (code, verdict), n in tally.reasons.items() if verdict in ("flag", "withhold")]
     return StatisticsView(
@@ -81,6 +87,7 @@ def statistics_view(
         gate=_ordered(gate),
         feedback=tuple(FeedbackLine(kind, count) for kind, count in sorted(tally.feedback.items())),
         distributions=_distributions(reports),
+        shadows=agreement_views(shadows),
     )
 
 

@@ -8,6 +8,7 @@ from node.domain.job import FINAL_DELIVERY_STATES
 from node.domain.report import ReportObject
 from node.domain.worklist import AnalysisEntry, DeliveryEntry, EventEntry, StudyHistory
 from node.reporting import MeasurementsDocument
+from node.shadow import ShadowReport
 from node.web.measured_view import (
     SEVERITIES,
     ChangeView,
@@ -25,6 +26,7 @@ from node.web.measured_view import (
     slices,
 )
 from node.web.profile import ProfileView, profile_view
+from node.web.shadow_view import ShadowView, shadow_view
 from node.web.views import Actions, actions_of
 
 
@@ -115,6 +117,7 @@ class StudyView:
     objects: tuple[ObjectView, ...] = ()
     deliveries: tuple[DeliveryView, ...] = ()
     feedback: tuple[FeedbackView, ...] = ()
+    shadow: ShadowView | None = None
     revisions: tuple[RevisionView, ...] = ()
     models: tuple[Mapping[str, str], ...] = ()
     events: tuple[EventEntry, ...] = ()
@@ -146,6 +149,7 @@ class StudyRows:
     document: MeasurementsDocument | None = None
     problem: str = ""
     objects: tuple[ReportObject, ...] = ()
+    shadow: ShadowReport | None = None
     series: tuple[BrowsedView, ...] = ()
     wanted: Mapping[str, frozenset[str]] = field(default_factory=dict)
     commitments: Mapping[str, Commitment] = field(default_factory=dict)
@@ -178,6 +182,7 @@ def study_view(rows: StudyRows) -> StudyView:
         objects=tuple(_object(one) for one in rows.objects),
         deliveries=() if current is None else tuple(_delivery(one, rows) for one in current.deliveries),
         feedback=tuple(_feedback(rows.history)),
+        shadow=None if document is None or rows.shadow is None else shadow_view(document, rows.shadow),
         revisions=tuple(_revision(one) for one in reversed(rows.history.analyses)),
         models=() if current is None else current.models,
         events=tuple(reversed(rows.history.events)),

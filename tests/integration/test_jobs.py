@@ -120,6 +120,32 @@ def test_kill_during_analysis_and_during_delivery_loses_and_repeats_nothing_visi
     assert analysis.interruptions == 1
 
 
+def test_the_second_set_of_models_runs_once_after_every_delivery_and_changes_nothing(node: Node):
+    node.world.set("has shadow")
+    node.world.set("hold pacs")
+    node.working()
+    node.jobs.study_ready(STUDY)
+    node.wait_for_delivery("archive", "delivered")
+    assert not any(line.startswith("shadow") for line in node.world.happened())
+    node.world.clear("hold pacs")
+    wait_until(lambda: "shadow measured" in [one.kind for one in node.jobs.study(STUDY).events], "the shadow to end", 30)
+    before = node.jobs.study(STUDY)
+    assert before.study.state == JobState.DELIVERED
+    assert before.study.current is not None
+    ran = f"shadow {STUDY} digest 1 {before.study.current.analysis_id}"
+    assert [line for line in node.world.happened() if line.startswith("shadow")] == [ran]
+
+    node.jobs.resend(STUDY, ["pacs"], "me")
+    node.wait_for(JobState.DELIVERED)
+    node.world.set("shadow fails")
+    node.jobs.study_ready(OTHER_STUDY)
+    wait_until(lambda: "shadow failed" in [one.kind for one in node.jobs.study(OTHER_STUDY).events], "the shadow to fail", 30)
+    assert node.state(OTHER_STUDY) == JobState.DELIVERED
+    assert node.world.happened().count(ran) == 1
+    assert node.jobs.tally().shadows == {"measured": 1, "failed": 1}
+    assert "JANE" not in str(node.jobs.study(OTHER_STUDY))
+
+
 def test_dead_destination_ends_as_dead_letter_delays_no_other_and_is_retried(node: Node):
     node.world.set("pacs is down")
     node.working()

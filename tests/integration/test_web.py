@@ -13,6 +13,7 @@ from node.domain.feedback import Feedback, FeedbackKind
 from node.domain.identity import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from node.domain.job import AnalysisId
 from node.jobs import open_jobs
+from node.shadow.record import keep_shadow
 from node.web.openapi import openapi_document
 from node.web.pages import PAGES
 from tests.support.analyses import Scene
@@ -40,6 +41,8 @@ class World:
         said = Feedback(*uids, AnalysisId(current.analysis_id), "KO", FeedbackKind.REJECTED, "said so", datetime.now(UTC))
         assert jobs.note_feedback(said)
         jobs.close()
+        assert current.folder is not None
+        assert keep_shadow(Path(current.folder), Path(current.folder))  # a second set that agrees in everything
         self.world.ended(DECLINED_UID, DECLINED)
         self.world.ended(FAILED_UID, FAILED)
 
@@ -196,6 +199,20 @@ def test_feedback_stands_on_the_page_and_is_counted(world: World, visitor: Visit
     assert "Feedback to these results" in visitor.get(f"/studies/{world.measured}").text
     assert json.loads(visitor.get("/statistics.json").text)["feedback"] == [{"kind": "rejected", "count": 1}]
     assert 'cspine_feedback_total{kind="rejected"} 1.0' in visitor.get("/metrics").text
+
+
+def test_the_second_set_of_models_stands_beside_the_first(world: World, visitor: Visitor):
+    shadow = json.loads(visitor.get(f"/studies/{world.measured}.json").text)["shadow"]
+    assert [one["name"] for one in shadow["values"]] == ["mscc", "mcc", "ta", "cr"]
+    assert {one["dice"] for one in shadow["overlaps"]} == {1.0}
+    page = visitor.get(f"/studies/{world.measured}").text
+    assert "Second set of models (shadow)" in page
+    assert page.count("Dice of the masks") == 4
+    (agreement,) = json.loads(visitor.get("/statistics.json").text)["shadows"]
+    assert agreement["studies"] == 1
+    assert {one["bias"] for one in agreement["values"] if one["count"]} == {0.0}
+    assert "Limits of agreement" in visitor.get("/statistics").text
+    assert json.loads(visitor.get(f"/studies/{world.dead}.json").text)["shadow"] is None
 
 
 def test_health(visitor: Visitor):

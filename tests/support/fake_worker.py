@@ -10,7 +10,7 @@ from node.config import load_config
 from node.domain.errors import NodeError
 from node.log import configure_logging
 from node.workflows import Collaborators, work_until_stopped
-from tests.support.fake_world import FakeAnalyser, FakeDeliverer, World
+from tests.support.fake_world import FakeAnalyser, FakeDeliverer, FakeShadow, World
 
 
 def say(line: str) -> None:
@@ -37,6 +37,7 @@ def main(config_path: str, world_path: str, slot: str) -> int:
         lambda uid: digest(world, uid),
         config.destinations,
         sweep=lambda: world.note("swept") or "nothing",
+        shadow=None if world.get("has shadow") is None else FakeShadow(world),
         collect_feedback=lambda: world.set("feedback collected") or "nothing",
     )
     try:

@@ -13,8 +13,9 @@ from pathlib import Path
 from node.config import DestinationConfig
 from node.domain.errors import Declined, Finding, PermanentError, Reason, Severity, TransientError
 from node.domain.identity import SOPInstanceUID, StudyInstanceUID
-from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryOutcome
+from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryOutcome, ShadowEnd
 from node.domain.prediction import ModelIdentity
+from node.shadow import ShadowOutcome
 from tests.support.external import wait_until
 
 ROOT = Path(__file__).parents[2]
@@ -112,6 +113,21 @@ class FakeDeliverer:
             (Finding(Reason.SOP_CLASS_REFUSED, Severity.ERROR, "no SEG"),) if self._world.get(f"{name} picks") is not None else ()
         )
         return DeliveryOutcome((SOPInstanceUID("1.2.3"),), refused)
+
+
+class FakeShadow:
+    """The second set of models: notes that it ran; failing or interrupted as the world says."""
+
+    set_id = "next"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def run(self, study_instance_uid: StudyInstanceUID, digest: str, results: Path) -> ShadowOutcome:
+        self._world.note(f"shadow {study_instance_uid} {digest} {results.name}")
+        if self._world.get("shadow fails") is not None:
+            raise ValueError("DOE^JANE")
+        return ShadowOutcome(ShadowEnd.MEASURED)
 
 
 class Process:
