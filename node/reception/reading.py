@@ -5,7 +5,9 @@ Whatever goes beyond a bound ends the connection as if the peer had hung up: wha
 
 import errno
 import logging
+import select
 import socket
+import ssl
 from time import monotonic
 
 from pynetdicom.association import Association
@@ -38,6 +40,8 @@ class BoundedReader:
         self._longest = max(config.maximum_pdu_bytes + _LENGTH_SLACK, _NEGOTIATION_BYTES)
         self._message: object = None
         self._message_since_s = 0.0
+        self._unread = b""
+        self._body = bytearray()
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Return so many bytes, fewer if the peer hung up.
@@ -47,48 +51,95 @@ class BoundedReader:
         OSError
             If a bound is passed.
         """
-        if nr_bytes > self._longest:
-            raise self._refusal(f"a PDU of {nr_bytes} bytes is longer than {self._longest}")
+        self._require_short(nr_bytes)
         self._check_message()
+        buffer = bytearray(nr_bytes)
+        del buffer[self._fill(memoryview(buffer)) :]
+        return buffer
+
+    def unread(self, content: bytes) -> None:
+        """Give back what was read, to be read again before anything else."""
+        self._unread = content + self._unread
+
+    @property
+    def has_unread(self) -> bool:
+        """Whether something was given back."""
+        return bool(self._unread)
+
+    def head(self) -> tuple[bytes, int, int]:
+        """Return the head of the next PDU, the type that it names and its length.
+
+        Raises
+        ------
+        OSError
+            If the peer hung up, or a bound is passed.
+        """
+        head = bytearray(6)
+        self._fill_whole(memoryview(head))
+        return bytes(head), head[0], int.from_bytes(head[2:], "big")
+
+    def body(self, length: int) -> memoryview:
+        """Return the rest of a PDU, in memory that the next call takes for the next one; raises as :meth:`head` does."""
+        self._require_short(length)
+        if length > len(self._body):
+            self._body = bytearray(max(length, self._config.maximum_pdu_bytes))
+        view = memoryview(self._body)[:length]
+        self._fill_whole(view)
+        return view
+
+    def waits(self, seconds: float) -> bool:
+        """Return whether something can be read within a time."""
+        if self._unread or (isinstance(self._connection, ssl.SSLSocket) and self._connection.pending()):
+            return True
+        return bool(select.select([self._connection], [], [], seconds)[0])
+
+    def refusal(self, why: str) -> OSError:
+        """Return the error that ends the connection, after a word in the log."""
+        _log.warning("connection closed: %s", why, extra={"address": self._association.requestor.address})
+        return OSError(errno.EMSGSIZE, why)
+
+    def _fill_whole(self, view: memoryview) -> None:
+        if self._fill(view) < len(view):
+            raise ConnectionResetError(errno.ECONNRESET, "the peer hung up")
+
+    def _fill(self, view: memoryview) -> int:
+        """Read so much into memory, or all that there is until the peer hung up, and return how much."""
+        count = min(len(view), len(self._unread))
+        if count:
+            view[:count], self._unread = self._unread[:count], self._unread[count:]
         is_established = self._association.is_established
         timeout_s = self._config.idle_timeout_s if is_established else self._config.association_timeout_s
+        deadline_s = monotonic() + timeout_s
         try:
-            return self._read(nr_bytes, monotonic() + timeout_s)
+            while count < len(view):
+                self._connection.settimeout(max(deadline_s - monotonic(), 1e-3))
+                received = self._connection.recv_into(view[count:])
+                if not received:
+                    break
+                count += received
         except TimeoutError as error:
-            raise self._refusal(f"a PDU was not whole within {timeout_s:g} s") from error
+            raise self.refusal(f"a PDU was not whole within {timeout_s:g} s") from error
         finally:
             # also the bound for a peer that does not read our answers
             self._connection.settimeout(timeout_s)
+        return count
 
-    def _read(self, length: int, deadline_s: float) -> bytearray:
-        buffer = bytearray(length)
-        view, count = memoryview(buffer), 0
-        while count < length:
-            self._connection.settimeout(max(deadline_s - monotonic(), 1e-3))
-            received = self._connection.recv_into(view[count:])
-            if not received:
-                break
-            count += received
-        view.release()
-        del buffer[count:]
-        return buffer
+    def _require_short(self, length: int) -> None:
+        if length > self._longest:
+            raise self.refusal(f"a PDU of {length} bytes is longer than {self._longest}")
 
     def _check_message(self) -> None:
         """Raise OSError if the message of which parts are here is too long or takes too long, or too many wait."""
         service = self._association.dimse
         if service.msg_queue.qsize() > _WAITING_MESSAGES:
-            raise self._refusal(f"more than {_WAITING_MESSAGES} requests without waiting for an answer")
+            raise self.refusal(f"more than {_WAITING_MESSAGES} requests without waiting for an answer")
         message = service.message
         if message is not self._message:
             self._message, self._message_since_s = message, monotonic()
         if message is None:
             return
         if monotonic() - self._message_since_s > self._config.message_timeout_s:
-            raise self._refusal(f"a message was not whole within {self._config.message_timeout_s:g} s")
+            raise self.refusal(f"a message was not whole within {self._config.message_timeout_s:g} s")
         in_memory = (message.encoded_command_set, message.data_set)
         if sum(part.getbuffer().nbytes for part in in_memory if part is not None) > _MESSAGE_BYTES:
-            raise self._refusal(f"a message other than C-STORE is longer than {_MESSAGE_BYTES} bytes")
-
-    def _refusal(self, why: str) -> OSError:
-        _log.warning("connection closed: %s", why, extra={"address": self._association.requestor.address})
-        return OSError(errno.EMSGSIZE, why)
+            raise self.refusal(f"a message other than C-STORE is longer than {_MESSAGE_BYTES} bytes")

@@ -1,35 +1,34 @@
 """Storage and Verification SCP: write, answer, notify. The scanner never waits.
 
-pynetdicom streams each data set to a file in ``incoming`` while it arrives, so memory does not grow with the size of an
-instance and its bytes are never decoded or changed. The handler reads the head of that file, moves it to its place
-and answers.
+Each data set is streamed to a file in ``incoming`` while it arrives, so memory does not grow with the size of an
+instance and its bytes are never decoded or changed. Then the head of that file is read, the file moved to its place, and
+the peer answered: express.py.
 """
 
 import errno
 import logging
 import socket
-import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import cache, partial
 from pathlib import Path
 from time import monotonic
-from typing import cast
 
-from pydicom.dataset import Dataset
 from pynetdicom import AE, _config, evt
 from pynetdicom.association import Association
-from pynetdicom.dimse_primitives import C_STORE
 
 from node.config import ReceptionConfig
 from node.domain.errors import ConfigError, NodeError, Reason, TransientError
 from node.reception.admission import DiskWatermark, PeerLimits, Rejection, StoreStatus, printable, status_of
 from node.reception.contexts import accepted_contexts
+from node.reception.express import Answer, ExpressLane, ExpressSocket
+from node.reception.messages import StoreRequest
 from node.reception.open_studies import OpenStudies
 from node.reception.reading import BoundedReader
 from node.reception.server import GuardedServer, start_server
 from node.reception.tls import reception_context
-from node.store import InstanceHead, Store, commitment_answer, read_head
+from node.store import Store, commitment_answer, read_head
 
 _log = logging.getLogger(__name__)
 
@@ -40,8 +39,8 @@ _ERROR_COMMENT_LENGTH = 64  # VR LO, PS3.5 section 6.2
 class StorageSCP:
     """Accepts associations, stores what they send and notes it in ``open_studies``.
 
-    One for each process, because pynetdicom's way of receiving and Python's folder for temporary files are settings
-    of the process. Where the disk fills up inside an instance, in spite of the watermark, its association is aborted.
+    One for each process, because pynetdicom's logging is a setting of the process. Where the disk fills up inside an instance,
+    in spite of the watermark, that instance is refused.
     """
 
     def __init__(self, config: ReceptionConfig, store: Store, open_studies: OpenStudies) -> None:
@@ -73,7 +72,7 @@ class StorageSCP:
         """
         tls = self._config.tls
         context = None if tls is None else reception_context(tls, self._config.association_timeout_s)
-        self._settings.enter_context(_receiving_into(self._store.incoming))
+        self._settings.enter_context(_without_pdu_log())
         address = (self._config.bind_address, self._config.port)
         try:
             self._server = start_server(
@@ -111,7 +110,6 @@ class StorageSCP:
             (evt.EVT_ACCEPTED, _on_accepted),
             (evt.EVT_REJECTED, _on_rejected),
             (evt.EVT_ABORTED, _on_aborted),
-            (evt.EVT_C_STORE, self._on_store),
             (evt.EVT_C_ECHO, _on_echo),
             (evt.EVT_N_EVENT_REPORT, self._on_event_report),
         ]
@@ -122,14 +120,17 @@ class StorageSCP:
         if transport is not None and transport.socket is not None:
             # Nagle's algorithm with delayed acknowledgement costs 40 ms for each instance.
             transport.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            transport.recv = BoundedReader(event.assoc, transport.socket, self._config).recv  # type: ignore[method-assign]
+            reader = BoundedReader(event.assoc, transport.socket, self._config)
+            store = partial(self._stored, event.assoc, cache(partial(_sender, event.assoc)))
+            lane = ExpressLane(event.assoc, reader, self._config, self._store.incoming, store)
+            event.assoc.dul.socket = ExpressSocket(transport, reader, lane)
 
     def _on_requested(self, event: evt.Event) -> None:
         """Reject an association that is not to be, before anything of it is read but its request."""
         rejection = self._rejection(event.assoc)
         if rejection is None:
             return
-        _log.warning("association rejected: %s", rejection.explanation, extra=_peer(event))
+        _log.warning("association rejected: %s", rejection.explanation, extra=_peer(event.assoc))
         event.assoc.acse.send_reject(rejection.result, rejection.source, rejection.diagnostic)
         event.assoc.kill()
 
@@ -143,35 +144,35 @@ class StorageSCP:
                 self._admitted[association] = address
         return rejection
 
-    def _on_store(self, event: evt.Event) -> Dataset:
+    def _stored(self, association: Association, sender: Callable[[], str], request: StoreRequest, path: Path) -> Answer:
         """Store one instance and return its status."""
         try:
             self._watermark.require_room()
-            head = read_head(event.dataset_path)
-            if not _is_announced(event, head):
-                return _answer(StoreStatus.MISMATCH, "SOP class or instance UID is not that of the request")
-            received = self._store.receive(event.dataset_path, head)
-            self._open_studies.note(head, _sender(event))
+            head = read_head(path)
+            if (request.sop_class_uid, request.sop_instance_uid) != (head.sop_class_uid, head.sop_instance_uid):
+                return StoreStatus.MISMATCH, "SOP class or instance UID is not that of the request"
+            received = self._store.receive(path, head)
+            self._open_studies.note(head, sender())
             if not received.path.exists():
                 raise TransientError(Reason.STORE_FAILED, "the study was being removed; send again")
         except NodeError as error:
-            _log.warning("instance refused: %s", error, extra=_peer(event))
-            return _answer(status_of(error), error.message)
+            _log.warning("instance refused: %s", error, extra=_peer(association))
+            return status_of(error), _comment(error.message)
         except OSError as error:  # the file just written cannot be opened, for example too many are open
-            _log.error("instance refused: %s", error.strerror, extra=_peer(event))
-            return _answer(StoreStatus.OUT_OF_RESOURCES, "the store cannot be read; send again later")
+            _log.error("instance refused: %s", error.strerror, extra=_peer(association))
+            return StoreStatus.OUT_OF_RESOURCES, "the store cannot be read; send again later"
         with self._count_lock:
             self._stored_count += 1
-        return _answer(StoreStatus.SUCCESS)
+        return StoreStatus.SUCCESS, ""
 
     def _on_event_report(self, event: evt.Event) -> tuple[int, None]:
         """Keep what a peer says of the results that it was asked to commit."""
         try:
             is_known = self._store.commitments.record(commitment_answer(event.event_information))
         except (NodeError, OSError) as error:
-            _log.warning("storage commitment report refused: %s", error, extra=_peer(event))
+            _log.warning("storage commitment report refused: %s", error, extra=_peer(event.assoc))
             return _PROCESSING_FAILURE, None
-        _log.info("storage commitment reported%s", "" if is_known else ", which nobody asked for", extra=_peer(event))
+        _log.info("storage commitment reported%s", "" if is_known else ", which nobody asked for", extra=_peer(event.assoc))
         return int(StoreStatus.SUCCESS) if is_known else _PROCESSING_FAILURE, None
 
 
@@ -189,17 +190,14 @@ def _application_entity(config: ReceptionConfig, most_connections: int) -> AE:
 
 
 @contextmanager
-def _receiving_into(folder: Path) -> Iterator[None]:
-    """Make pynetdicom stream data sets into a folder: the only place of this stage that changes settings of the process.
-
-    Its own logging of each PDU is turned off as well: it costs time and is of no use to an administrator.
-    """
-    before = (_config.STORE_RECV_CHUNKED_DATASET, _config.LOG_HANDLER_LEVEL, tempfile.tempdir)
-    _config.STORE_RECV_CHUNKED_DATASET, _config.LOG_HANDLER_LEVEL, tempfile.tempdir = True, "none", str(folder)
+def _without_pdu_log() -> Iterator[None]:
+    """Turn off pynetdicom's own logging of each PDU: it costs time and is of no use to an administrator."""
+    before = _config.LOG_HANDLER_LEVEL
+    _config.LOG_HANDLER_LEVEL = "none"
     try:
         yield
     finally:
-        _config.STORE_RECV_CHUNKED_DATASET, _config.LOG_HANDLER_LEVEL, tempfile.tempdir = before
+        _config.LOG_HANDLER_LEVEL = before
 
 
 def _cannot_listen(error: OSError, config: ReceptionConfig) -> ConfigError:
@@ -213,18 +211,9 @@ def _cannot_listen(error: OSError, config: ReceptionConfig) -> ConfigError:
     return ConfigError(Reason.CONFIG_INVALID, f"reception: cannot listen on {where}: {error.strerror}; check bind_address")
 
 
-def _is_announced(event: evt.Event, head: InstanceHead) -> bool:
-    """Return whether the data set is the instance that the request names."""
-    request = cast(C_STORE, event.request)
-    return (str(request.AffectedSOPClassUID), str(request.AffectedSOPInstanceUID)) == (head.sop_class_uid, head.sop_instance_uid)
-
-
-def _answer(status: StoreStatus, comment: str = "") -> Dataset:
-    answer = Dataset()
-    answer.Status = int(status)
-    if comment:
-        answer.ErrorComment = comment.encode("ascii", "replace").decode("ascii").replace("\\", "/")[:_ERROR_COMMENT_LENGTH]
-    return answer
+def _comment(text: str) -> str:
+    """Return a text as it may stand in an answer."""
+    return text.encode("ascii", "replace").decode("ascii").replace("\\", "/")[:_ERROR_COMMENT_LENGTH]
 
 
 def _end_without_request(event: evt.Event) -> None:
@@ -237,31 +226,33 @@ def _end_without_request(event: evt.Event) -> None:
         event.assoc.dul.to_user_queue.put(None)  # pynetdicom itself does so
 
 
-def _peer(event: evt.Event) -> dict[str, str]:
+def _peer(association: Association) -> dict[str, str]:
     """Return who called, as fields of a log line."""
-    primitive = event.assoc.requestor.primitive
+    primitive = association.requestor.primitive
     title = printable(str(primitive.calling_ae_title)) if primitive is not None else ""
-    return {"calling_ae_title": title, "address": str(event.assoc.requestor.address)}
+    return {"calling_ae_title": title, "address": str(association.requestor.address)}
 
 
-def _sender(event: evt.Event) -> str:
+def _sender(association: Association) -> str:
     """Return who called, as the audit trail names it."""
-    peer = _peer(event)
+    peer = _peer(association)
     return f"{peer['calling_ae_title']} at {peer['address']}"
 
 
 def _on_accepted(event: evt.Event) -> None:
-    _log.info("association accepted", extra=_peer(event))
+    _log.info("association accepted", extra=_peer(event.assoc))
 
 
 def _on_rejected(event: evt.Event) -> None:
-    _log.warning("association rejected: check reception.ae_title and reception.allowed_calling_ae_titles", extra=_peer(event))
+    _log.warning(
+        "association rejected: check reception.ae_title and reception.allowed_calling_ae_titles", extra=_peer(event.assoc)
+    )
 
 
 def _on_aborted(event: evt.Event) -> None:
-    _log.warning("association aborted", extra=_peer(event))
+    _log.warning("association aborted", extra=_peer(event.assoc))
 
 
 def _on_echo(event: evt.Event) -> int:
-    _log.info("C-ECHO answered", extra=_peer(event))
+    _log.info("C-ECHO answered", extra=_peer(event.assoc))
     return int(StoreStatus.SUCCESS)

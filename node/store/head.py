@@ -3,7 +3,7 @@
 import hashlib
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -24,6 +24,7 @@ from pydicom.uid import (
 
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID, parse_uid
+from node.store.scan import scanned
 
 #: The SOP classes that hold the images we analyse; only these open a study. PS3.4 annex B.5.
 MR_IMAGE_SOP_CLASSES: frozenset[SOPClassUID] = frozenset(
@@ -32,16 +33,18 @@ MR_IMAGE_SOP_CLASSES: frozenset[SOPClassUID] = frozenset(
 
 StopWhen = Callable[[BaseTag, str | None, int], bool]
 
-_CHARACTER_SET = Tag(0x0008, 0x0005)
-_SOP_CLASS = Tag(0x0008, 0x0016)
-_SOP_INSTANCE = Tag(0x0008, 0x0018)
-_MODALITY = Tag(0x0008, 0x0060)
-_SERIES_DESCRIPTION = Tag(0x0008, 0x103E)
-_STUDY = Tag(0x0020, 0x000D)
-_SERIES = Tag(0x0020, 0x000E)
-_HEAD_TAGS: tuple[BaseTag, ...] = (_CHARACTER_SET, _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _SERIES_DESCRIPTION, _STUDY, _SERIES)
-_MEDIA_SOP_CLASS = Tag(0x0002, 0x0002)
-_TRANSFER_SYNTAX = Tag(0x0002, 0x0010)
+_CHARACTER_SET = 0x0008_0005
+_SOP_CLASS = 0x0008_0016
+_SOP_INSTANCE = 0x0008_0018
+_MODALITY = 0x0008_0060
+_SERIES_DESCRIPTION = 0x0008_103E
+_STUDY = 0x0020_000D
+_SERIES = 0x0020_000E
+_HEAD_TAGS = frozenset((_CHARACTER_SET, _SOP_CLASS, _SOP_INSTANCE, _MODALITY, _SERIES_DESCRIPTION, _STUDY, _SERIES))
+_MEDIA_SOP_CLASS = 0x0002_0002
+_TRANSFER_SYNTAX = 0x0002_0010
+# Most heads end within this: they are looked at without pydicom.
+_SCANNED_BYTES = 1 << 14
 # No head is longer: bounds on what a hostile file makes us parse, or inflate to gigabytes.
 _HEAD_BYTES = 4 << 20
 _DEFLATED_BYTES = 1 << 18
@@ -80,6 +83,10 @@ def read_head(path: Path) -> InstanceHead:
     PermanentError
         ``not_dicom``, ``file_truncated`` (it ends before its Series Instance UID) or ``uid_invalid``.
     """
+    with path.open("rb", buffering=0) as file:
+        values = scanned(file.read(_SCANNED_BYTES), _HEAD_TAGS, _SERIES)
+        if values is not None:
+            return _head_of(values)
     with path.open("rb") as file:
         return parse_head(file, lambda tag, _vr, _length: tag > _SERIES or file.tell() > _HEAD_BYTES)
 
@@ -90,7 +97,7 @@ def parse_head(file: BinaryIO, stop_when: StopWhen) -> InstanceHead:
         transfer_syntax = _text(_read_meta(file), _TRANSFER_SYNTAX)
         if not transfer_syntax:
             raise EOFError("no transfer syntax")
-        return _head_of(_read_dataset(file, UID(transfer_syntax), stop_when))
+        return _head_of(_values(_read_dataset(file, UID(transfer_syntax), stop_when)))
     except InvalidDicomError as error:
         raise PermanentError(Reason.NOT_DICOM, "not a DICOM file: the prefix DICM is missing") from error
     except (EOFError, struct.error, zlib.error) as error:
@@ -154,37 +161,46 @@ def _inflated_start(file: BinaryIO) -> bytes:
     return start
 
 
-def _head_of(dataset: Dataset) -> InstanceHead:
-    missing = [tag for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES) if tag not in dataset]
+def _values(dataset: Dataset) -> dict[int, bytes]:
+    return {tag: _raw(dataset, tag) for tag in _HEAD_TAGS if tag in dataset}
+
+
+def _head_of(values: Mapping[int, bytes]) -> InstanceHead:
+    """Return the head that the values of ``_HEAD_TAGS`` make."""
+    missing = [tag for tag in (_SOP_CLASS, _SOP_INSTANCE, _STUDY, _SERIES) if tag not in values]
     if missing:
         raise PermanentError(
-            Reason.FILE_TRUNCATED, f"the header lacks {', '.join(map(str, missing))}: damaged, or not an instance"
+            Reason.FILE_TRUNCATED, f"the header lacks {', '.join(str(Tag(one)) for one in missing)}: damaged, or not an instance"
         )
     return InstanceHead(
-        study_instance_uid=StudyInstanceUID(parse_uid(_text(dataset, _STUDY))),
-        series_instance_uid=SeriesInstanceUID(parse_uid(_text(dataset, _SERIES))),
-        sop_instance_uid=SOPInstanceUID(parse_uid(_text(dataset, _SOP_INSTANCE))),
-        sop_class_uid=SOPClassUID(parse_uid(_text(dataset, _SOP_CLASS))),
-        modality=_text(dataset, _MODALITY),
-        series_description=_description(dataset),
+        study_instance_uid=StudyInstanceUID(parse_uid(_plain(values[_STUDY]))),
+        series_instance_uid=SeriesInstanceUID(parse_uid(_plain(values[_SERIES]))),
+        sop_instance_uid=SOPInstanceUID(parse_uid(_plain(values[_SOP_INSTANCE]))),
+        sop_class_uid=SOPClassUID(parse_uid(_plain(values[_SOP_CLASS]))),
+        modality=_plain(values.get(_MODALITY, b"")),
+        series_description=_description(values),
     )
 
 
-def _raw(dataset: Dataset, tag: BaseTag) -> bytes:
+def _raw(dataset: Dataset, tag: int) -> bytes:
     """Return the bytes of an element as they stand in the file: no conversion, so no warning about a bad value."""
     element = dataset.get_item(tag)
     value = None if element is None else element.value
     return value if isinstance(value, bytes) else b""
 
 
-def _text(dataset: Dataset, tag: BaseTag) -> str:
-    return _raw(dataset, tag).decode("latin-1").strip(" \0")
+def _text(dataset: Dataset, tag: int) -> str:
+    return _plain(_raw(dataset, tag))
 
 
-def _description(dataset: Dataset) -> str:
+def _plain(value: bytes) -> str:
+    return value.decode("latin-1").strip(" \0")
+
+
+def _description(values: Mapping[int, bytes]) -> str:
     """Return SeriesDescription in its character set; one that is unknown is read as Latin-1."""
-    value = _raw(dataset, _SERIES_DESCRIPTION)
-    terms = [term.strip() for term in _text(dataset, _CHARACTER_SET).split("\\")]
+    value = values.get(_SERIES_DESCRIPTION, b"")
+    terms = [term.strip() for term in _plain(values.get(_CHARACTER_SET, b"")).split("\\")]
     if not all(term in python_encoding for term in terms):
         return value.decode("latin-1").strip(" \0")
     return decode_bytes(value, convert_encodings(terms), set()).strip(" \0")

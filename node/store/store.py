@@ -189,6 +189,8 @@ class Store:
         """Mark a study as still being received and set the time of its last arrival to now; note a new sender of it."""
         mark = self.marks.own_path(study_instance_uid)
         with _translated("mark a study"):
+            if not sender and _touched(mark):
+                return
             is_new = not mark.exists()
             with mark.open("a", encoding="utf-8") as file:
                 file.write(f"{sender}\n" if sender else "")
@@ -281,6 +283,15 @@ def _make_folder(folder: Path) -> None:
     _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
     _synchronise(folder.parent)
+
+
+def _touched(path: Path) -> bool:
+    """Set the time of a file to now; return whether it is there."""
+    try:
+        os.utime(path)
+    except FileNotFoundError:
+        return False
+    return True
 
 
 def _synchronise(path: Path) -> None:

@@ -36,6 +36,7 @@ from tests.support.dicom_peers import (
     write_instance,
 )
 from tests.support.external import drops_sockets, require_tool, wait_until
+from tests.support.hostile_peers import ASSOCIATE, store_request
 
 NATIVE_AND_COMPRESSED = (
     ExplicitVRLittleEndian,
@@ -241,7 +242,7 @@ def test_an_abort_inside_an_instance_leaves_the_receiver_well(receiver, tmp_path
     assert receiver.files == []
     assert storescu(receiver, "127.0.0.1", receiver.port, write_instance(tmp_path / "next.dcm", mr_instance())).returncode == 0
     assert len(receiver.files) == 1
-    assert receiver.store.sweep_incoming(before=time.time() + 1) == 1
+    assert list(receiver.store.incoming.iterdir()) == []
 
 
 @drops_sockets
@@ -337,3 +338,21 @@ def test_the_memory_of_the_receiver_does_not_grow_with_the_size_of_an_instance(r
     assert result.returncode == 0
     assert receiver.files[0].stat().st_size > 32 << 20
     assert peak_bytes < 8 << 20
+
+
+@pytest.mark.parametrize("is_split", [False, True], ids=["all in one PDU", "a command set in pieces"])
+def test_a_request_may_be_cut_into_pdus_in_any_way(receiver, tmp_path: Path, is_split: bool):
+    path = write_instance(tmp_path / "a.dcm", mr_instance())
+    sent = store_request(path)
+    length = int.from_bytes(sent[2:6], "big") + 6
+    command, data = sent[12:length], sent[length + 6 :]
+    pieces = [command[begin : begin + 10] for begin in range(0, len(command), 10)] if is_split else [command]
+    fragments = [struct.pack(">LBB", len(one) + 2, 1, 3 if one is pieces[-1] else 1) + one for one in pieces]
+    groups = [*fragments, data] if is_split else [b"".join([*fragments, data])]
+    with socket.create_connection(("127.0.0.1", receiver.port), timeout=10) as connection:
+        connection.sendall(ASSOCIATE)
+        assert connection.recv(4096)[:1] == b"\x02"
+        connection.sendall(b"".join(struct.pack(">BBL", 4, 0, len(one)) + one for one in groups))
+        assert b"\0\0\0\t\2\0\0\0\0\0" in connection.recv(4096)  # Status (0000,0900) success
+    (stored,) = receiver.files
+    assert dataset_bytes(stored) == dataset_bytes(path)

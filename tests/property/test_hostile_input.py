@@ -2,8 +2,10 @@
 
 import re
 import tempfile
+import warnings
 from contextlib import suppress
 from hashlib import sha256
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -16,8 +18,11 @@ from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian, 
 from node.domain.errors import NodeError
 from node.domain.identity import StudyInstanceUID
 from node.store import InstanceHead, PatientStudy, collect_studies, commitment_answer, open_store, read_head
+from node.store.head import parse_head
+from node.store.scan import scanned
 from tests.support.dicom_peers import Uids, mr_instance, write_instance
 
+WANTED = frozenset((0x00080005, 0x00080016, 0x00080018, 0x0020000D, 0x0020000E))
 HOSTILE = st.one_of(
     st.text(max_size=80),
     st.text(alphabet="0123456789./\\\0 ~", max_size=70),
@@ -105,3 +110,34 @@ def test_a_damaged_header_is_read_or_refused_but_never_an_unknown_error(instance
         assert len(collected.studies) + len(collected.unusable) == 1
         with suppress(NodeError):
             read_head(path)
+
+
+ELEMENTS = st.dictionaries(
+    st.sampled_from(["Manufacturer", "InstitutionName", "SeriesDescription", "PatientName", "ProtocolName"]),
+    st.text(alphabet="AB12 ^", max_size=40),
+)
+
+
+@given(
+    elements=ELEMENTS,
+    syntax=st.sampled_from([ExplicitVRLittleEndian, ImplicitVRLittleEndian]),
+    changes=st.lists(st.tuples(st.integers(128, 800), st.integers(0, 255)), max_size=2),
+)
+@settings(max_examples=200, deadline=None)
+def test_the_quick_look_at_a_head_finds_what_pydicom_finds(elements: dict[str, str], syntax, changes: list[tuple[int, int]]):
+    instance = mr_instance()
+    for keyword, value in elements.items():
+        setattr(instance, keyword, value)
+    with tempfile.TemporaryDirectory() as folder:
+        content = bytearray(write_instance(Path(folder) / "a.dcm", instance, syntax).read_bytes())
+    assert scanned(bytes(content), WANTED, max(WANTED)) is not None
+    for position, value in changes:
+        content[position] = value
+    values = scanned(bytes(content[:1024]), WANTED, max(WANTED))
+    with suppress(NodeError), warnings.catch_warnings(action="ignore"):
+        theirs = parse_head(BytesIO(content), lambda tag, _vr, _length: tag > max(WANTED))
+        if values is not None:
+            assert {tag: value.decode("latin-1").strip(" \0") for tag, value in values.items() if tag >> 16 == 0x20} == {
+                0x0020000D: theirs.study_instance_uid,
+                0x0020000E: theirs.series_instance_uid,
+            }
