@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -18,6 +18,7 @@ from node.domain.report import ReportKind, ReportObject
 from node.domain.study import SeriesRole
 from node.reporting.canvas import Picture
 from node.reporting.conform import freeze
+from node.reporting.encoding import ObjectWriter
 from node.reporting.folder import write_report
 from node.reporting.ko import build_ko
 from node.reporting.measurements_json import MEASUREMENTS_NAME, declined_document, encode, measured_document
@@ -81,6 +82,7 @@ class _Objects:
     provenance: Provenance
     subject: Subject
     moment: tuple[str, str]
+    writer: ObjectWriter = field(default_factory=ObjectWriter)
 
     def write(self, folder: Path) -> tuple[ReportObject, ...]:
         """Write every file of the report but its index into a folder."""
@@ -149,7 +151,7 @@ class _Objects:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")
-                built.save_as(path, enforce_file_format=True)
+                self.writer.write(built, path)
         except (LookupError, UnicodeError, UserWarning) as error:
             what = f"the {kind} cannot be written in the character set of its source ({type(error).__name__})"
             raise PermanentError(Reason.CHARACTER_SET_UNSUPPORTED, what) from error

@@ -100,10 +100,17 @@ def preliminary_document(
     provenance: Provenance,
     **status: Unpack[_Status],
 ) -> Dataset:
-    """Return a Comprehensive 3D SR that is preliminary and unverified, in a series of its own."""
+    """Return a Comprehensive 3D SR that is preliminary and unverified, in a series of its own.
+
+    Raises
+    ------
+    ValueError
+        If the report refers to an instance that is not among the evidence.
+    """
     document: Dataset = sr.Comprehensive3DSR(
         evidence=evidence,
-        content=report,
+        # a root without branches: highdicom copies a tree and walks it three times before it takes it over as it is
+        content=_without_branches(report[0]),
         series_instance_uid=derived_uid(fingerprint, f"{heading.name} series"),
         series_number=heading.series_number,
         sop_instance_uid=derived_uid(fingerprint, heading.name),
@@ -115,7 +122,25 @@ def preliminary_document(
         **provenance.equipment,
         coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
     )
+    document.ContentSequence = report[0].ContentSequence
+    missing = set(_referenced(report[0].ContentSequence)) - {str(one.SOPInstanceUID) for one in evidence}
+    if missing:
+        raise ValueError(f"{len(missing)} instances that the report refers to are not among its evidence")
     return document
+
+
+def _without_branches(root: Dataset) -> Items:
+    shell = Dataset({tag: element for tag, element in root.items() if element.keyword != "ContentSequence"})
+    shell.ContentSequence = []
+    return Items([shell])
+
+
+def _referenced(items: Iterable[Dataset]) -> Iterator[str]:
+    """Yield the UID of every instance that a content tree refers to."""
+    for item in items:
+        for reference in item.get("ReferencedSOPSequence") or ():
+            yield str(reference.ReferencedSOPInstanceUID)
+        yield from _referenced(item.get("ContentSequence") or ())
 
 
 def as_comprehensive_sr(document: Dataset, analysis: Analysis) -> Dataset:

@@ -1,0 +1,60 @@
+"""A content tree that is encoded here is, byte for byte, the one that pydicom writes."""
+
+import pytest
+from highdicom import sr
+from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
+from pydicom.sr.codedict import codes as dicom_codes
+
+from node.config import ReportingConfig
+from node.reporting.encoding import ObjectWriter
+from node.reporting.ko import build_ko
+from node.reporting.provenance import Provenance, Software
+from node.reporting.source import read_source
+from node.reporting.sr import Heading, build_sr, preliminary_document
+
+
+@pytest.fixture(scope="module")
+def provenance(analysis):
+    return Provenance(Software("cspine-node", "1.2.3"), ReportingConfig(), analysis.measurements.models)
+
+
+@pytest.fixture(scope="module")
+def sources(analysis):
+    return {role: read_source(series.volume) for role, series in analysis.series_by_role.items()}
+
+
+@pytest.mark.parametrize("build", [build_sr, build_ko])
+def test_a_document_is_what_pydicom_writes(analysis, sources, provenance, build, tmp_path):
+    document = build(analysis, sources, provenance)
+    document.save_as(tmp_path / "theirs.dcm", enforce_file_format=True)
+    writer = ObjectWriter()
+    for name in ("ours.dcm", "again.dcm"):
+        writer.write(document, tmp_path / name)
+        assert (tmp_path / name).read_bytes() == (tmp_path / "theirs.dcm").read_bytes()
+    assert "ContentSequence" in document
+
+
+def test_a_text_that_depends_on_the_character_set_is_refused(analysis, sources, provenance, tmp_path):
+    document = build_sr(analysis, sources, provenance)
+    text = Dataset()
+    text.TextValue = "Rückenmark"
+    document.ContentSequence = Items([*document.ContentSequence, text])
+    with pytest.raises(UnicodeEncodeError):
+        ObjectWriter().write(document, tmp_path / "refused.dcm")
+
+
+def test_an_instance_that_is_not_among_the_evidence_is_refused(analysis, sources, provenance):
+    images = [header for source in sources.values() for header in source.instance_headers]
+    code = dicom_codes.DCM.CurrentProcedureDescriptions
+    group = sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid="1.2.3", identifier="one"), finding_type=code
+    )
+    report = sr.MeasurementReport(
+        observation_context=provenance.observation_context(),
+        procedure_reported=code,
+        imaging_measurements=[group],
+        referenced_images=images,
+    )
+    with pytest.raises(ValueError, match="not among its evidence"):
+        preliminary_document(report, images[:1], Heading("SR", 1, "one"), "f", provenance, is_complete=True)
