@@ -4,6 +4,7 @@ import re
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from pydicom import dcmread
@@ -30,7 +31,7 @@ _LONGEST_EQUIPMENT_TEXT = 64
 _NO_DATE = ("19000101", "000000")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class SourceSeries:
     """A volume with the headers of the instances that it was read from.
 
@@ -43,7 +44,7 @@ class SourceSeries:
     volume: Volume
     headers: tuple[Dataset, ...]
 
-    @property
+    @cached_property
     def slice_headers(self) -> tuple[Dataset, ...]:
         """A classic single-frame header for each slice of the volume, in its order; what SEG is built from.
 
@@ -53,7 +54,7 @@ class SourceSeries:
         geometry = [_slice_header(self, index) for index in range(len(self.volume.planes))]
         return tuple(geometry)
 
-    @property
+    @cached_property
     def instance_headers(self) -> tuple[Dataset, ...]:
         """A header for each instance with the plane of its first slice; what the image library of the SR is built from."""
         firsts: dict[str, Dataset] = {}

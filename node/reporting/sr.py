@@ -22,6 +22,7 @@ from node.domain.measurement import Evidence, Verdict
 from node.domain.prediction import ModelIdentity
 from node.domain.study import SeriesRole
 from node.reporting import codes
+from node.reporting.library import add_image_library
 from node.reporting.provenance import Provenance
 from node.reporting.references import reference_of, references_to
 from node.reporting.source import SourceSeries
@@ -36,9 +37,8 @@ class _Context:
     """What every group needs besides its own content."""
 
     sources: Mapping[SeriesRole, SourceSeries]
-    provenance: Provenance
     fingerprint: str
-    models: Mapping[SeriesRole, tuple[ModelIdentity, ...]]
+    algorithms: Mapping[SeriesRole, sr.AlgorithmIdentification]
 
 
 class _Status(TypedDict):
@@ -72,14 +72,15 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
     1600, 4019.
     """
     groups = groups_of(analysis)
-    context = _Context(sources, provenance, analysis.fingerprint, models_of(analysis))
+    algorithms = {role: provenance.algorithm(models) for role, models in models_of(analysis).items()}
+    context = _Context(sources, analysis.fingerprint, algorithms)
     images = [header for source in sources.values() for header in source.instance_headers]
     report = sr.MeasurementReport(
         observation_context=provenance.observation_context(),
         procedure_reported=procedure_of(next(iter(sources.values())).headers[0]),
         imaging_measurements=[_encode(group, context) for group in groups],
-        referenced_images=images,
     )
+    add_image_library(report, images)
     predecessor, prior = analysis.history.predecessor, analysis.history.prior
     return preliminary_document(
         report,
@@ -198,7 +199,7 @@ def _encode(group: Group, context: _Context) -> sr.PlanarROIMeasurementsAndQuali
         finding_category=codes.ANATOMICAL_STRUCTURE,
         finding_type=group.finding,
         finding_sites=[sr.FindingSite(site) for site in group.sites],
-        algorithm_id=context.provenance.algorithm(context.models[group.place.role]),
+        algorithm_id=context.algorithms[group.place.role],
         measurements=[sr.Measurement(one.name, one.value, one.unit, method=one.method) for one in group.numbers] or None,
         qualitative_evaluations=list(evaluations(group.verdict, group.findings, group.level_of_minimum)),
     )

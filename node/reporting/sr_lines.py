@@ -19,6 +19,7 @@ from node.domain.anatomy import LEVELS, Structure
 from node.domain.measurement import Quantity, Verdict
 from node.domain.study import SeriesRole
 from node.reporting import codes
+from node.reporting.library import add_image_library
 from node.reporting.provenance import Provenance
 from node.reporting.seg import PLANES
 from node.reporting.source import SourceSeries
@@ -105,8 +106,8 @@ def build_sr_lines(
         observation_context=provenance.observation_context(),
         procedure_reported=procedure_of(source.headers[0]),
         imaging_measurements=[_encode(lines, source, algorithm, analysis.fingerprint) for lines in found],
-        referenced_images=source.instance_headers,
     )
+    add_image_library(report, source.instance_headers)
     heading = Heading(f"SR lines {role}", _SERIES_NUMBERS[role], f"AI measured lines SR ({PLANES[role]})")
     return preliminary_document(report, source.instance_headers, heading, analysis.fingerprint, provenance, is_complete=False)
 

@@ -9,6 +9,7 @@ from pydicom.sr.codedict import codes as dicom_codes
 from node.config import ReportingConfig
 from node.reporting.encoding import ObjectWriter
 from node.reporting.ko import build_ko
+from node.reporting.library import add_image_library
 from node.reporting.provenance import Provenance, Software
 from node.reporting.source import read_source
 from node.reporting.sr import Heading, build_sr, preliminary_document
@@ -58,3 +59,18 @@ def test_an_instance_that_is_not_among_the_evidence_is_refused(analysis, sources
     )
     with pytest.raises(ValueError, match="not among its evidence"):
         preliminary_document(report, images[:1], Heading("SR", 1, "one"), "f", provenance, is_complete=True)
+
+
+def test_the_image_library_is_what_highdicom_makes_of_every_image(sources, provenance):
+    images = [header for source in sources.values() for header in source.instance_headers]
+    code = dicom_codes.DCM.CurrentProcedureDescriptions
+    group = sr.MeasurementsAndQualitativeEvaluations(
+        tracking_identifier=sr.TrackingIdentifier(uid="1.2.3", identifier="one"), finding_type=code
+    )
+
+    def report(**library):
+        return sr.MeasurementReport(provenance.observation_context(), code, [group], **library)
+
+    ours = report()
+    add_image_library(ours, images)
+    assert list(ours[0].ContentSequence) == list(report(referenced_images=images)[0].ContentSequence)
