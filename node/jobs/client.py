@@ -1,7 +1,7 @@
 """The job database as the receiver, the commands and the pages use it: announce, list, retry, cancel, purge."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 
@@ -14,7 +14,7 @@ from node.domain.feedback import Feedback
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import JobState
 from node.domain.worklist import AuditEntry, StalledJob, StudyAge, StudyEntry, StudyHistory, StudyList, StudyQuery, Tally
-from node.jobs.counting import count_all
+from node.jobs.counting import count_all, count_states
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.feedback import record_feedback
 from node.jobs.ledger import Clock, Ledger
@@ -93,6 +93,11 @@ class JobClient:
         """Return everything that is counted."""
         with self._reading() as session:
             return count_all(session)
+
+    def states(self) -> Mapping[str, int]:
+        """Return how many studies are in each state; of a tally the part that every page shows."""
+        with self._reading() as session:
+            return count_states(session)
 
     def stalled(self, alarm_s: float) -> tuple[StalledJob, ...]:
         """Return the jobs that have been running for longer, in seconds; the oldest first."""

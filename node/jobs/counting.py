@@ -41,13 +41,10 @@ def count_all(session: Session) -> Tally:
     """Return everything that is counted."""
     destinations = select(DeliveryRow.destination, DeliveryRow.state, func.count())
     destinations = destinations.group_by(DeliveryRow.destination, DeliveryRow.state)
-    # What is grouped by holds parameters, which Postgres takes for different ones in SELECT and GROUP BY: hence subqueries.
-    stands = select(STUDY_STATE.label("state")).select_from(StudyRow).outerjoin(AnalysisRow, CURRENT).subquery()
-    states = select(stands.c.state, func.count()).group_by(stands.c.state)
     reasons = select(ReasonRow.code, ReasonRow.verdict, func.count()).group_by(ReasonRow.code, ReasonRow.verdict)
     events = _events(session)
     return Tally(
-        studies={state: count for state, count in session.execute(states)},
+        studies=count_states(session),
         deliveries={(destination, state): count for destination, state, count in session.execute(destinations)},
         oldest_queued_at=_oldest_queued(session),
         received=session.scalar(select(func.count()).where(EventRow.kind == "study ready", EventRow.subject == _FIRST)) or 0,
@@ -58,6 +55,14 @@ def count_all(session: Session) -> Tally:
         feedback={kind.removeprefix(FEEDBACK): n for (kind, _), n in events.items() if kind.startswith(FEEDBACK)},
         shadows={kind.removeprefix(SHADOW): n for (kind, _), n in events.items() if kind.startswith(SHADOW)},
     )
+
+
+def count_states(session: Session) -> dict[str, int]:
+    """Return how many studies are in each state."""
+    # What is grouped by holds parameters, which Postgres takes for different ones in SELECT and GROUP BY: hence the subquery.
+    stands = select(STUDY_STATE.label("state")).select_from(StudyRow).outerjoin(AnalysisRow, CURRENT).subquery()
+    states = select(stands.c.state, func.count()).group_by(stands.c.state)
+    return {state: count for state, count in session.execute(states)}
 
 
 def _events(session: Session) -> dict[tuple[str, str], int]:

@@ -28,7 +28,7 @@ _ALL = StudyQuery()
 def list_studies(session: Session, query: StudyQuery = _ALL) -> StudyList:
     """Return the studies that are looked for, last changed first."""
     found = _found(query)
-    total = session.scalar(select(func.count()).select_from(found.subquery())) or 0
+    total = session.scalar(select(func.count()).select_from(found.with_only_columns(StudyRow.study_instance_uid).subquery())) or 0
     ordered = found.order_by(StudyRow.updated_at.desc(), StudyRow.study_instance_uid).offset(query.offset).limit(query.limit)
     studies = session.scalars(ordered).all()
     current = {study.current_analysis for study in studies if study.current_analysis is not None}
@@ -54,7 +54,9 @@ def list_ages(session: Session) -> tuple[StudyAge, ...]:
 
 
 def _found(query: StudyQuery) -> Select[StudyRow]:
-    found = select(StudyRow).outerjoin(AnalysisRow, CURRENT)
+    found = select(StudyRow)
+    if query.states or query.status or query.is_dead or query.reason:  # a join of all studies that are kept has its price
+        found = found.outerjoin(AnalysisRow, CURRENT)
     if query.states:
         found = found.where(STUDY_STATE.in_(sorted(query.states)))
     if query.status:

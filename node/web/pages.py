@@ -73,7 +73,7 @@ def _worklist(site: Site, request: Request) -> WorklistView:
     filters = parse_filters(request.query_params)
     found = site.jobs.find(query_of(filters))
     numbers = site.accession_numbers.of(entry.study_instance_uid for entry in found.entries)
-    return worklist_view(found, filters, site.jobs.tally(), numbers)
+    return worklist_view(found, filters, site.jobs.states(), numbers)
 
 
 def _study(site: Site, request: Request) -> StudyView:

@@ -110,14 +110,16 @@ def query_of(filters: Filters) -> StudyQuery:
     )
 
 
-def worklist_view(found: StudyList, filters: Filters, tally: Tally, accession_numbers: Mapping[str, str]) -> WorklistView:
+def worklist_view(
+    found: StudyList, filters: Filters, states: Mapping[str, int], accession_numbers: Mapping[str, str]
+) -> WorklistView:
     """Return the worklist."""
     return WorklistView(
         filters=filters,
         studies=study_lines(found.entries, accession_numbers),
         total=found.total,
         pages=max(1, -(-found.total // PAGE_LENGTH)),
-        counts={state.value: tally.studies.get(state, 0) for state in JobState},
+        counts={state.value: states.get(state, 0) for state in JobState},
     )
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tools.benchmark import ingest
+from tools.benchmark import growth, ingest, turnaround
 from tools.benchmark.figures import Section
 from tools.benchmark.receivers import NODE, RECEIVERS
 from tools.benchmark.record import write_section
@@ -23,7 +23,10 @@ from tools.benchmark.table import full_table, inserted, summary
 
 ROOT = Path(__file__).resolve().parents[2]
 #: What runs where no section is named, in this order: each a module with ``run(repeats, ...) -> Section`` and a command below.
-SECTIONS: tuple[str, ...] = ("ingest",)
+SECTIONS: tuple[str, ...] = (
+    "ingest",
+    "growth",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,20 @@ def measure_ingest(settings: Settings, images: int, only: str, receivers: tuple[
     """C-STORE: the node, pynetdicom, DCMTK, Orthanc and dicom-ai-router."""
     names = [NODE, *receivers] if receivers else list(RECEIVERS)
     _measure(settings, lambda: ingest.run(settings.repeats, images, only, names))
+
+
+@benchmark.command("growth")
+@click.pass_obj
+def measure_growth(settings: Settings) -> None:
+    """Measure what grows with the studies that are kept, and with the slices of a study."""
+    _measure(settings, lambda: growth.run(settings.repeats))
+
+
+@benchmark.command("turnaround")
+@click.pass_obj
+def measure_turnaround(settings: Settings) -> None:
+    """Measure from the last image of a study to its SR in Orthanc."""
+    _measure(settings, lambda: turnaround.run(settings.repeats))
 
 
 @benchmark.command()

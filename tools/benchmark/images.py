@@ -7,11 +7,9 @@ from pathlib import Path
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage, generate_uid
 
-_SERIES_LENGTH = 25
 
-
-def write_images(folder: Path, count: int, rows: int, shares: int) -> Sequence[Path]:
-    """Write square images of 16 bits as one study in series of 25, dealt to folders that several senders take.
+def write_images(folder: Path, count: int, rows: int, shares: int, series_length: int = 25) -> Sequence[Path]:
+    """Write square images of 16 bits as one study in series of a length, dealt to folders that several senders take.
 
     Returns
     -------
@@ -23,10 +21,11 @@ def write_images(folder: Path, count: int, rows: int, shares: int) -> Sequence[P
     for one in folders:
         one.mkdir(parents=True)
     for number in range(count):
-        if number % _SERIES_LENGTH == 0:
+        if number % series_length == 0:
             series = generate_uid()
         image = _image(rows, pixels)
         image.StudyInstanceUID, image.SeriesInstanceUID, image.InstanceNumber = study, series, number + 1
+        image.ImagePositionPatient = [3.0 * (number % series_length), 0, 0]
         image.save_as(folders[number % shares] / f"{number:05d}.dcm", enforce_file_format=True)
     return folders
 
@@ -40,6 +39,7 @@ def _image(rows: int, pixels: bytes) -> Dataset:
     image.Modality, image.SeriesDescription = "MR", "t2_tse_sag"
     image.StudyDate, image.StudyTime, image.AccessionNumber = "20260101", "120000", "1"
     image.PatientName, image.PatientID = "Phantom^Benchmark", "BENCHMARK"
+    image.FrameOfReferenceUID = "1.2.3"
     image.SliceThickness, image.PixelSpacing, image.ImageOrientationPatient = 3, [0.5, 0.5], [0, 1, 0, 0, 0, -1]
     image.SamplesPerPixel, image.PhotometricInterpretation, image.PixelRepresentation = 1, "MONOCHROME2", 0
     image.Rows = image.Columns = rows

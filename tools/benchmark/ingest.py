@@ -1,6 +1,7 @@
 """How many images a second are received: each receiver under the same sender, image size and number of associations."""
 
 import statistics
+import sys
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -95,13 +96,23 @@ def _running(names: Sequence[str], folder: Path, sender: Sender) -> Iterator[Seq
 
 def _rows(condition: Condition, running: Sequence[Receiver], repeats: int, shares: Sequence[Path]) -> Sequence[Row]:
     """Return the node's rate beside that of each other receiver."""
-    rates = alternate({one.name: partial(_rate, condition.sender, one, shares) for one in running}, repeats)
+    rates = alternate({one.name: partial(_patient_rate, condition.sender, one, shares) for one in running}, repeats)
     ours = rates.pop(NODE)
     named = ("C-STORE", str(condition), "images/s", ours)
     return [Row(*named, other, name, _TARGETS[name]) for name, other in rates.items()] or [Row(*named)]
 
 
-def _rate(sender: Sender, receiver: Receiver, shares: Sequence[Path]) -> float:
+def _patient_rate(sender: Sender, receiver: Receiver, shares: Sequence[Path]) -> float:
+    """Return images a second; once more if the sender failed, as pynetdicom's does at times, which then waits for an answer."""
+    try:
+        return received_rate(sender, receiver, shares)
+    except RuntimeError as error:
+        print(f"tried again: {error}", file=sys.stderr)
+        receiver.clear()
+        return received_rate(sender, receiver, shares)
+
+
+def received_rate(sender: Sender, receiver: Receiver, shares: Sequence[Path]) -> float:
     """Return images a second; every one must be there afterwards."""
     count = sum(len(list(share.iterdir())) for share in shares)
     seconds = seconds_to_send(sender, receiver, shares)

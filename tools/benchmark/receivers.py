@@ -23,13 +23,14 @@ _ROUTER_VERSION = "0.3.0"
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """A running receiver; ``clear`` deletes what it holds and returns how many instances that were."""
+    """A running receiver; ``clear`` deletes what it holds and returns how many instances that were, ``url`` is for HTTP."""
 
     name: str
     port: int
     ae_title: str
     pid: int
     clear: Callable[[], int]
+    url: str = ""
 
 
 @contextmanager
@@ -73,7 +74,8 @@ def running_orthanc(folder: Path, environment: Mapping[str, str]) -> Iterator[Re
     folder.mkdir(parents=True)
     (folder / "orthanc.json").write_text(json.dumps(settings), encoding="utf-8")
     with listening(["Orthanc", "orthanc.json"], port, folder, environment) as pid:
-        yield Receiver(ORTHANC, port, "ORTHANC", pid, lambda: _emptied_orthanc(f"http://127.0.0.1:{http_port}"))
+        url = f"http://127.0.0.1:{http_port}"
+        yield Receiver(ORTHANC, port, "ORTHANC", pid, lambda: _emptied_orthanc(url), url)
 
 
 @contextmanager
@@ -153,13 +155,14 @@ def _emptied(folder: Path, pattern: str) -> int:
 
 
 def _emptied_orthanc(url: str) -> int:
-    count = int(json.loads(_asked(f"{url}/statistics"))["CountInstances"])
-    for patient in json.loads(_asked(f"{url}/patients")):
-        _asked(f"{url}/patients/{patient}", "DELETE")
+    count = int(json.loads(asked(f"{url}/statistics"))["CountInstances"])
+    for patient in json.loads(asked(f"{url}/patients")):
+        asked(f"{url}/patients/{patient}", "DELETE")
     return count
 
 
-def _asked(url: str, method: str = "GET") -> bytes:
-    request = urllib.request.Request(url, method=method)  # noqa: S310 - of loopback
+def asked(url: str, method: str = "GET", body: bytes | None = None) -> bytes:
+    """Return what a server on loopback answers."""
+    request = urllib.request.Request(url, body, method=method)  # noqa: S310 - of loopback
     with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310
         return bytes(answer.read())

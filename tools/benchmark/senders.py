@@ -91,10 +91,9 @@ def main(ae_title: str, port: int, folder: Path) -> bool:
     entity = AE(ae_title="SCANNER")
     contexts = [build_context(MRImageStorage, ExplicitVRLittleEndian)]
     association = entity.associate("127.0.0.1", port, contexts, ae_title=ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _be_prompt)])
-    are_taken = association.is_established and all(association.send_c_store(path).get("Status") == 0 for path in paths)
-    if association.is_established:
-        association.release()
-    return are_taken
+    answers = [association.send_c_store(path).get("Status") for path in paths] if association.is_established else [None]
+    association.release()
+    return set(answers) == {0}
 
 
 def _be_prompt(event: evt.Event) -> None:

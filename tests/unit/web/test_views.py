@@ -65,7 +65,7 @@ def test_the_worklist_tells_each_reason_once_and_counts_every_state():
         delivery("dead", "peer_unreachable"),
         findings=({"code": "planes_disagree"}, {"code": "planes_disagree"}),
     )
-    view = worklist_view(StudyList((study,), 101), Filters(), TALLY, {"1.2": "ACC1"})
+    view = worklist_view(StudyList((study,), 101), Filters(), TALLY.studies, {"1.2": "ACC1"})
     (line,) = view.studies
     assert line.reasons == ("planes_disagree", "peer_unreachable")
     assert (line.accession_number, view.pages, view.counts["failed"], view.counts["queued"]) == ("ACC1", 3, 2, 0)
