@@ -33,6 +33,7 @@ _ESTABLISHED = "Sta6"  # PS3.8 table 9-4
 _NO_STORAGE = frozenset((Verification, StorageCommitmentPushModel))
 # The command set of a C-STORE request has 300 bytes; what is longer is not for us.
 _LONGEST_COMMAND = 1 << 18
+_BEGINNING_BYTES = 1 << 13
 # How long the lane waits for the next request before it leaves everything to pynetdicom again, which watches idle peers.
 _NEXT_S = 0.02
 
@@ -71,7 +72,7 @@ class ExpressLane:
     folder
         Where data sets go while they arrive.
     store
-        Stores a file; never raises.
+        Stores a file, of which it is given the beginning too; never raises.
     """
 
     def __init__(
@@ -80,7 +81,7 @@ class ExpressLane:
         reader: BoundedReader,
         config: ReceptionConfig,
         folder: Path,
-        store: Callable[[StoreRequest, Path], Answer],
+        store: Callable[[StoreRequest, Path, bytes], Answer],
     ) -> None:
         self._association = association
         self._reader = reader
@@ -130,7 +131,7 @@ class ExpressLane:
         try:
             if not self._arrives(request, rest, arrival, deadline_s):
                 return False
-            status, comment = arrival.failure or self._store(request, arrival.path)
+            status, comment = arrival.failure or self._store(request, arrival.path, arrival.beginning)
         finally:
             arrival.clear()
         peer = self._association.requestor
@@ -203,6 +204,8 @@ class _Arrival:
     def __init__(self, folder: Path, head: bytes) -> None:
         self.failure: Answer | None = None
         self.path = folder
+        #: The first kilobytes of the file: its head can be read without opening it again.
+        self.beginning = b""
         self._head: bytes | None = head
         self._descriptor = -1
         try:
@@ -217,7 +220,9 @@ class _Arrival:
         if self.failure:
             return
         parts = [content] if self._head is None else [memoryview(self._head), content]
-        self._head = None
+        if self._head is not None:
+            self.beginning = self._head + content[:_BEGINNING_BYTES]
+            self._head = None
         try:
             left = sum(map(len, parts)) - os.writev(self._descriptor, parts)
             while left:  # a full disk takes some of it, and then refuses

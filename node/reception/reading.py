@@ -42,6 +42,7 @@ class BoundedReader:
         self._message_since_s = 0.0
         self._unread = b""
         self._body = bytearray()
+        self._limit_s = -1.0
 
     def recv(self, nr_bytes: int) -> bytearray:
         """Return so many bytes, fewer if the peer hung up.
@@ -109,20 +110,28 @@ class BoundedReader:
             view[:count], self._unread = self._unread[:count], self._unread[count:]
         is_established = self._association.is_established
         timeout_s = self._config.idle_timeout_s if is_established else self._config.association_timeout_s
+        self._limit(timeout_s)
         deadline_s = monotonic() + timeout_s
         try:
             while count < len(view):
-                self._connection.settimeout(max(deadline_s - monotonic(), 1e-3))
                 received = self._connection.recv_into(view[count:])
                 if not received:
                     break
                 count += received
+                if count < len(view):  # the rest has what is left of the time
+                    self._limit(max(deadline_s - monotonic(), 1e-3))
         except TimeoutError as error:
             raise self.refusal(f"a PDU was not whole within {timeout_s:g} s") from error
         finally:
             # also the bound for a peer that does not read our answers
-            self._connection.settimeout(timeout_s)
+            self._limit(timeout_s)
         return count
+
+    def _limit(self, timeout_s: float) -> None:
+        """Bound the next calls of the connection; each setting of it is a call of the system."""
+        if timeout_s != self._limit_s:
+            self._connection.settimeout(timeout_s)
+            self._limit_s = timeout_s
 
     def _require_short(self, length: int) -> None:
         if length > self._longest:

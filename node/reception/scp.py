@@ -144,11 +144,13 @@ class StorageSCP:
                 self._admitted[association] = address
         return rejection
 
-    def _stored(self, association: Association, sender: Callable[[], str], request: StoreRequest, path: Path) -> Answer:
+    def _stored(
+        self, association: Association, sender: Callable[[], str], request: StoreRequest, path: Path, beginning: bytes
+    ) -> Answer:
         """Store one instance and return its status."""
         try:
             self._watermark.require_room()
-            head = read_head(path)
+            head = read_head(path, beginning)
             if (request.sop_class_uid, request.sop_instance_uid) != (head.sop_class_uid, head.sop_instance_uid):
                 return StoreStatus.MISMATCH, "SOP class or instance UID is not that of the request"
             received = self._store.receive(path, head)

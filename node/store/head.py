@@ -75,19 +75,27 @@ class InstanceHead:
         return self.sop_class_uid in MR_IMAGE_SOP_CLASSES
 
 
-def read_head(path: Path) -> InstanceHead:
+def read_head(path: Path, beginning: bytes = b"") -> InstanceHead:
     """Return the head of a DICOM file; reads a few kilobytes and never the pixels.
+
+    Parameters
+    ----------
+    beginning
+        The first bytes of the file, by one who has just written it: mostly it need not be opened then.
 
     Raises
     ------
     PermanentError
         ``not_dicom``, ``file_truncated`` (it ends before its Series Instance UID) or ``uid_invalid``.
     """
-    with path.open("rb", buffering=0) as file:
+    values = scanned(beginning, _HEAD_TAGS, _SERIES)
+    if values is not None:
+        return _head_of(values)
+    with path.open("rb") as file:
         values = scanned(file.read(_SCANNED_BYTES), _HEAD_TAGS, _SERIES)
         if values is not None:
             return _head_of(values)
-    with path.open("rb") as file:
+        file.seek(0)
         return parse_head(file, lambda tag, _vr, _length: tag > _SERIES or file.tell() > _HEAD_BYTES)
 
 
