@@ -9,6 +9,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from pydicom.uid import generate_uid
 
+from node.collaborators import Collaborators
 from node.config import Config, DestinationConfig
 from node.delivery import CommitmentDesk, Receipt, deliver_objects
 from node.domain.analysis import History, PriorReport
@@ -23,7 +24,8 @@ from node.retention import Retention
 from node.returned import FeedbackDesk
 from node.shadow import ShadowRunner
 from node.store import CommitmentRequest, Commitments, PatientStudy, Store, commitment_answer, identify_patient, open_store
-from node.workflows import Collaborators, work_until_stopped
+from node.webhooks import Sender
+from node.workflows import work_until_stopped
 
 # What a delivery comes to lies in the store as JSON until the peer has committed it.
 _OUTCOME = TypeAdapter(DeliveryOutcome)
@@ -60,6 +62,7 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
             sweep_interval_minutes=config.retention.interval_minutes,
             shadow=ShadowRunner(config, store, stop) if config.shadow.enabled else None,
             collect_feedback=FeedbackDesk(store, jobs).collect,
+            sender=Sender(config.webhooks, config.web.public_url or f"http://{config.web.host}:{config.web.port}"),
             require_manifest=store.require_manifest,
         )
         work_until_stopped(config, slot, collaborators, stop, on_ready)

@@ -17,11 +17,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 from dbos import DBOS, ScheduleInput, StepOptions
 from pydantic import TypeAdapter
 
+from node.collaborators import Collaborators
 from node.config import Config, DestinationConfig, JobsConfig, RetryConfig
 from node.domain.errors import NodeError, PermanentError, Reason, TransientError, disk_refused
 from node.domain.identity import StudyInstanceUID
@@ -34,66 +35,21 @@ from node.domain.job import (
     DeliveryState,
     Ending,
     JobState,
+    NoticeEvent,
+    Occasion,
     ending_of,
     retry_delay_s,
 )
 from node.jobs import Claim, EngineSettings, Ledger, Task, Tries, WorkflowName, running_engine, shadow_subject
 from node.log import job_context
-from node.shadow import DurableSteps, ShadowRunner, ShadowWorkflow
+from node.shadow import DurableSteps, ShadowWorkflow
+from node.webhooks import DurableSteps as NoticeSteps
+from node.webhooks import NoticeWorkflow, notices_of
 
 _log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 Json = dict[str, object]
-
-
-class Analyser(Protocol):
-    """Turns a received study into result objects on disk."""
-
-    def fingerprint(self) -> str:
-        """Return what decides a result besides the study: software version, weights, configuration."""
-
-    def analyse(self, study_instance_uid: StudyInstanceUID, analysis_id: AnalysisId, predecessor: Path | None) -> AnalysisOutcome:
-        """Analyse a study; called again for the same analysis, it gives the same objects in the same place.
-
-        ``predecessor`` is the results folder of the version before, which the new results replace.
-        """
-
-
-class Deliverer(Protocol):
-    """Sends the result objects of an analysis to a destination."""
-
-    def deliver(self, destination: DestinationConfig, analysis_folder: Path) -> DeliveryOutcome:
-        """Send what the destination wants of a folder; raise TransientError if it may work later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Collaborators:
-    """What the workflows need of the world.
-
-    Parameters
-    ----------
-    study_digest
-        Returns a digest of what is stored of a study now.
-    sweep
-        Deletes what need not be kept, and says in a phrase what that was.
-    collect_feedback
-        Links what came back from a PACS to our results, and says in a phrase what that was.
-    shadow
-        Runs the second set of models, None if there is none.
-    require_manifest
-        Raises TransientError if this machine does not yet see all that the receiver announced under a name.
-    """
-
-    analyser: Analyser
-    deliverer: Deliverer
-    study_digest: Callable[[StudyInstanceUID], str]
-    destinations: tuple[DestinationConfig, ...]
-    sweep: Callable[[], str] = str
-    sweep_interval_minutes: int = 15
-    collect_feedback: Callable[[], str] = str
-    shadow: ShadowRunner | None = None
-    require_manifest: Callable[[StudyInstanceUID, str], None] = lambda _study, _name: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +59,9 @@ class _ClaimResult:
     analysis_id: AnalysisId | None
     ending: Ending | None = None
 
+
+_NOTICED_ENDS = {JobState.DECLINED: NoticeEvent.DECLINED, JobState.FAILED: NoticeEvent.FAILED}
+_UNDELIVERED = frozenset({DeliveryState.DEAD, DeliveryState.INCOMPLETE})
 
 # Results of steps lie in the database as JSON.
 _CLAIM_RESULT = TypeAdapter(_ClaimResult)
@@ -146,6 +105,7 @@ def engine_settings(config: Config, slot: int) -> EngineSettings:
         shutdown_grace_s=config.jobs.shutdown_grace_s,
         takeover_s=config.jobs.takeover_s,
         alarm_s=config.jobs.alarm_s,
+        start_patience_s=config.jobs.start_patience_s,
     )
 
 
@@ -170,6 +130,13 @@ def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsC
     def shadow(analysis_id: str, set_id: str, attempt: int) -> str:
         with job_context(analysis=analysis_id, attempt=str(attempt)):
             return shadows.run(AnalysisId(analysis_id), set_id, attempt)
+
+    notices = NoticeWorkflow(collaborators.sender, ledger, NoticeSteps(_step, _enqueue, _guarded))
+
+    @DBOS.workflow(name=WorkflowName.NOTICE)
+    def notice(analysis_id: str, webhook: str, occasion: str, body: str, attempt: int) -> str:
+        with job_context(analysis=analysis_id, attempt=str(attempt)):
+            return notices.run(AnalysisId(analysis_id), webhook, Occasion.parse(occasion), body, attempt)
 
     @DBOS.workflow(name="retention")
     def retention(_scheduled_at: datetime, _context: object) -> None:
@@ -263,6 +230,8 @@ class AnalysisWorkflow:
         _log.info("analysis ended", extra={"state": ending.state, "reason": ending.reason, "explanation": ending.message})
         if ending.state == JobState.WAITING:
             _enqueue(next_try, _delay_s(attempt, retry))
+        elif ending.state in _NOTICED_ENDS:
+            _enqueue_notices(self._collaborators, analysis_id, _NOTICED_ENDS[ending.state])
         return ending.state
 
     def _finish(self, outcome: AnalysisOutcome, analysis_id: AnalysisId) -> str:
@@ -275,6 +244,7 @@ class AnalysisWorkflow:
             _enqueue(Task.delivery(analysis_id, name, attempt=1))
         if not names:
             _enqueue_shadow(self._collaborators, self._ledger, analysis_id)
+        _enqueue_notices(self._collaborators, analysis_id, NoticeEvent.RESULT)
         return JobState.ANALYSED
 
 
@@ -299,6 +269,8 @@ class DeliveryWorkflow:
         if ending.retry_in_s is not None:
             _enqueue(Task.delivery(analysis_id, destination, attempt + 1, first_attempt=first_attempt), ending.retry_in_s)
         _enqueue_shadow(self._collaborators, self._ledger, analysis_id)
+        if ending.state in _UNDELIVERED:
+            _enqueue_notices(self._collaborators, analysis_id, NoticeEvent.UNDELIVERED, destination)
         return ending.state
 
     def _send(self, analysis_id: AnalysisId, name: str, attempt: int, first_attempt: int) -> Json | None:
@@ -326,6 +298,12 @@ def _enqueue_shadow(collaborators: Collaborators, ledger: Ledger, analysis_id: A
     runner = collaborators.shadow
     if runner is not None and _step("may shadow", lambda: shadow_subject(ledger, analysis_id) is not None):
         _enqueue(Task.shadow(analysis_id, runner.set_id))
+
+
+def _enqueue_notices(collaborators: Collaborators, analysis_id: AnalysisId, event: NoticeEvent, destination: str = "") -> None:
+    """Let the webhooks know, in a queue of their own: whoever is told late or never, no delivery waits."""
+    for task in notices_of(collaborators.sender.webhooks, analysis_id, event, DBOS.workflow_id or "", destination):
+        _enqueue(task)
 
 
 def _evidence(result: DeliveryOutcome | NodeError, destination: DestinationConfig) -> str:

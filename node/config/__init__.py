@@ -14,6 +14,7 @@ from node.config.selection import SelectionConfig
 from node.config.shadow import ShadowConfig
 from node.config.tls import TLS_1_2_CIPHERS, PeerTlsConfig, ReceptionTlsConfig
 from node.config.web import VIEWER_PLACE, WebConfig
+from node.config.webhook import WebhookConfig
 
 __all__ = [
     "TLS_1_2_CIPHERS",
@@ -36,6 +37,7 @@ __all__ = [
     "ShadowConfig",
     "SourceConfig",
     "WebConfig",
+    "WebhookConfig",
     "config_schema",
     "load_config",
     "masked",

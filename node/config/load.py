@@ -16,14 +16,15 @@ from node.config.secret import masked
 from node.domain.errors import ConfigError, Reason
 
 Location = tuple[int | str, ...]
+SectionWithFiles = TypeVar("SectionWithFiles", bound=BaseModel)
 SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig, SourceConfig)
 
 
 def load_config(path: Path | None) -> Config:
     """Return the configuration in a file; without a path, the defaults.
 
-    Relative paths of ``store``, ``database``, ``database_file``, ``models_dir`` and the files of ``tls`` and ``web``
-    are taken from the file's folder. ``database`` is what ``database_file`` holds, where that is given.
+    Relative paths of ``store``, ``database``, ``database_file``, ``models_dir`` and the files of ``tls``, ``web``
+    and ``webhooks`` are taken from the file's folder. ``database`` is what ``database_file`` holds, where that is given.
 
     Raises
     ------
@@ -109,10 +110,10 @@ def _anchored(config: Config, folder: Path) -> Config:
     if config.shadow.models_dir is not None:
         changes["shadow"] = config.shadow.model_copy(update={"models_dir": folder / config.shadow.models_dir})
     changes["reception"] = _anchor_tls(config.reception, folder)
-    secrets = {name: folder / path for name, path in config.web if isinstance(path, Path)}
-    changes["web"] = config.web.model_copy(update=secrets)
+    changes["web"] = _anchor_files(config.web, folder)
     changes["destinations"] = tuple(_anchor_tls(destination, folder) for destination in config.destinations)
     changes["sources"] = tuple(_anchor_tls(source, folder) for source in config.sources)
+    changes["webhooks"] = tuple(_anchor_files(webhook, folder) for webhook in config.webhooks)
     return config.model_copy(update=changes)
 
 
@@ -130,8 +131,11 @@ def _database_in(path: Path) -> str:
 def _anchor_tls(section: SectionWithTls, folder: Path) -> SectionWithTls:
     if section.tls is None:
         return section
-    files = {name: folder / path for name, path in section.tls if isinstance(path, Path)}
-    return section.model_copy(update={"tls": section.tls.model_copy(update=files)})
+    return section.model_copy(update={"tls": _anchor_files(section.tls, folder)})
+
+
+def _anchor_files(section: SectionWithFiles, folder: Path) -> SectionWithFiles:
+    return section.model_copy(update={name: folder / path for name, path in section if isinstance(path, Path)})
 
 
 def _anchor_uri(uri: str, folder: Path) -> str:

@@ -16,6 +16,7 @@ from node.config.section import Section
 from node.config.selection import SelectionConfig
 from node.config.shadow import ShadowConfig
 from node.config.web import WebConfig
+from node.config.webhook import WebhookConfig
 
 
 class JobsConfig(Section):
@@ -39,6 +40,14 @@ class JobsConfig(Section):
         ge=0.3,
         le=3600,
         description="With a shared job database: the work of a worker that is gone for this long is taken over, in seconds.",
+    )
+    start_patience_s: float = Field(
+        # the server knows after 25 s at the latest that a machine is gone; see node/jobs/place.py
+        40.0,
+        ge=0.1,
+        le=600,
+        description="With a shared job database: how long a worker waits for its place, which its end may have left held, "
+        "in seconds.",
     )
     alarm_s: float = Field(
         1800.0,
@@ -91,6 +100,7 @@ class Config(Section):
     sources: tuple[SourceConfig, ...] = Field((), description="Where `fetch` gets studies.")
     jobs: JobsConfig = Field(JobsConfig(), description="How work is queued.")
     retention: RetentionConfig = Field(RetentionConfig(), description="What is deleted on its own, and when.")
+    webhooks: tuple[WebhookConfig, ...] = Field((), description="Who is told over HTTP what became of a study.")
     web: WebConfig = Field(WebConfig(), description="The dashboard, its JSON twins, metrics and health.")
     log: LogConfig = Field(LogConfig(), description="What is logged.")
 
@@ -108,10 +118,11 @@ class Config(Section):
     def _names_differ(self) -> "Config":
         _refuse_doubles("destinations", self.destinations)
         _refuse_doubles("sources", self.sources)
+        _refuse_doubles("webhooks", self.webhooks)
         return self
 
 
-def _refuse_doubles(section: str, peers: Sequence[PeerConfig]) -> None:
+def _refuse_doubles(section: str, peers: Sequence[PeerConfig | WebhookConfig]) -> None:
     names = [peer.name for peer in peers]
     doubled = sorted({name for name in names if names.count(name) > 1})
     if doubled:

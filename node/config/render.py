@@ -24,6 +24,7 @@ _EXAMPLES = {
         "#    ae_title: PACS",
         "#    objects: [SEG, SR, PR]",
     ),
+    "webhooks": ("#  - name: ris", "#    url: https://ris.hospital.example/cspine", "#    secret_file: secrets/webhook"),
     "sources": ("#  - name: archive", "#    host: pacs.hospital.example", "#    port: 104", "#    ae_title: PACS"),
 }
 

@@ -37,6 +37,11 @@ class WebConfig(Section):
     secure_cookie: bool = Field(
         False, description="Whether browsers reach it over HTTPS, through a proxy: cookies are then Secure."
     )
+    public_url: str = Field(
+        "",
+        pattern=r"^(https?://[^\s?#]+[^\s?#/])?$",
+        description="Where browsers reach these pages, as https://node.example, for links in messages; empty: http://host:port.",
+    )
     viewer_url: str = Field(
         "",
         description=f"Link to a study in the site's viewer, with the place {VIEWER_PLACE}, as "

@@ -59,6 +59,41 @@ class ShadowEnd(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+class NoticeEvent(StrEnum):
+    """What other programs can be told of a study."""
+
+    RESULT = "result"
+    DECLINED = "declined"
+    FAILED = "failed"
+    UNDELIVERED = "undelivered"
+
+
+class NoticeEnd(StrEnum):
+    """How telling it ended; ``gone``: the study, or who was to be told, is no longer here."""
+
+    TOLD = "told"
+    GIVEN_UP = "given up"
+    GONE = "gone"
+
+
+@dataclass(frozen=True, slots=True)
+class Occasion:
+    """What is told: an identity that is the same whenever it is told again, and the destination of a delivery."""
+
+    event_id: str
+    event: NoticeEvent
+    destination: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.event_id} {self.event} {self.destination}"
+
+    @classmethod
+    def parse(cls, text: str) -> "Occasion":
+        """Return the occasion that a text names, as :func:`str` gave it."""
+        event_id, event, destination = text.split(" ")
+        return cls(event_id, NoticeEvent(event), destination)
+
+
 _BEFORE_AN_END = frozenset({JobState.RUNNING})
 _AFTER_AN_END = frozenset({JobState.FAILED, JobState.CANCELLED, JobState.WAITING})
 

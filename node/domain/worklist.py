@@ -161,6 +161,8 @@ class Tally:
         How many objects came back that speak of a result, by what they say.
     shadows
         How many analyses with the second set of models ended, by kind of end.
+    notices
+        How many messages to webhooks ended, by webhook and kind of end.
     """
 
     studies: Mapping[str, int]
@@ -173,6 +175,7 @@ class Tally:
     durations: Durations
     feedback: Mapping[str, int] = field(default_factory=dict)
     shadows: Mapping[str, int] = field(default_factory=dict)
+    notices: Mapping[tuple[str, str], int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

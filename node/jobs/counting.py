@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, or_, select
 from sqlalchemy.orm import Session
 
 from node.domain.errors import Reason, Severity
@@ -18,6 +18,8 @@ _ANALYSIS, _DELIVERY = "analysis ", "delivery "
 FEEDBACK = "feedback "
 #: What the kind of an event begins with that tells of an analysis with the second set of models.
 SHADOW = "shadow "
+#: What the kind of an event begins with that tells how telling a webhook ended; its subject is the webhook.
+NOTICE = "notice "
 _FIRST = "announcement 1"
 # Who retried what stands among the events too.
 _ANALYSIS_ENDS = {f"{_ANALYSIS}{end}" for end in (*AnalysisStatus, *JobState)}
@@ -53,6 +55,7 @@ def count_all(session: Session) -> Tally:
         reasons={(code, verdict): count for code, verdict, count in session.execute(reasons)},
         durations=_durations(session),
         feedback={kind.removeprefix(FEEDBACK): n for (kind, _), n in events.items() if kind.startswith(FEEDBACK)},
+        notices={(rest, kind.removeprefix(NOTICE)): n for (kind, rest), n in events.items() if kind.startswith(NOTICE)},
         shadows={kind.removeprefix(SHADOW): n for (kind, _), n in events.items() if kind.startswith(SHADOW)},
     )
 
@@ -66,8 +69,9 @@ def count_states(session: Session) -> dict[str, int]:
 
 
 def _events(session: Session) -> dict[tuple[str, str], int]:
-    """Return how often what happened: of deliveries by destination, of the others by reason."""
-    rest = case((EventRow.kind.startswith(_DELIVERY), EventRow.subject), else_=func.coalesce(EventRow.reason, ""))
+    """Return how often what happened: of deliveries by destination, of messages by webhook, of the others by reason."""
+    is_to_somebody = or_(EventRow.kind.startswith(_DELIVERY), EventRow.kind.startswith(NOTICE))
+    rest = case((is_to_somebody, EventRow.subject), else_=func.coalesce(EventRow.reason, ""))
     happened = select(EventRow.kind, rest.label("rest")).subquery()
     rows = session.execute(select(happened.c.kind, happened.c.rest, func.count()).group_by(happened.c.kind, happened.c.rest))
     return {(kind, of): count for kind, of, count in rows}

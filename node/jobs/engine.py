@@ -19,8 +19,6 @@ from node.jobs.upkeep import Upkeep, UpkeepSettings, pending_workflows, take_ove
 
 _log = logging.getLogger(__name__)
 
-# The server knows after 25 s at the latest that a machine is gone; see node/jobs/place.py.
-_PATIENCE_S = 40.0
 # Nobody waits for the second set of models.
 _UNHURRIED_S = 2.0
 
@@ -39,6 +37,8 @@ class EngineSettings:
         Where the lock files of the slots lie, on the machine's own disk; None with a server, whose locks serve all machines.
     takeover_s, alarm_s
         How long a worker must be gone to lose its work to others, and how long work may run without an alarm.
+    start_patience_s
+        How long to wait for the place, with a server.
     """
 
     database: str
@@ -50,6 +50,7 @@ class EngineSettings:
     shutdown_grace_s: float
     takeover_s: float
     alarm_s: float
+    start_patience_s: float
 
     @property
     def executor_id(self) -> str:
@@ -112,7 +113,7 @@ def _held_place(settings: EngineSettings, url: URL) -> Iterator[Place | None]:
         return
     place = Place(url, settings.executor_id)
     try:
-        place.take(_PATIENCE_S)
+        place.take(settings.start_patience_s)
         yield place
     finally:
         place.leave()
@@ -139,10 +140,11 @@ def _quieten_engine_log() -> None:
 
 
 def _register_queues(polling_s: float) -> None:
-    """Declare the queues: one analysis at a time in a process, one delivery at a time to each destination, one shadow."""
+    """Declare the queues: one analysis at a time in a process, one at a time to each destination and webhook."""
     DBOS.register_queue(WorkflowName.ANALYSE, polling_interval_sec=polling_s, worker_concurrency=1)
     DBOS.register_queue(WorkflowName.DELIVER, polling_interval_sec=polling_s, partition_worker_concurrency=1)
     DBOS.register_queue(WorkflowName.SHADOW, polling_interval_sec=max(polling_s, _UNHURRIED_S), worker_concurrency=1)
+    DBOS.register_queue(WorkflowName.NOTICE, polling_interval_sec=max(polling_s, _UNHURRIED_S), partition_worker_concurrency=1)
 
 
 def _adopt_orphans(settings: EngineSettings) -> None:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from dbos import EnqueueOptions
 
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import AnalysisId
+from node.domain.job import AnalysisId, Occasion
 
 APPLICATION_NAME = "cspine-node"
 
@@ -20,6 +20,7 @@ class WorkflowName(StrEnum):
     ANALYSE = "analyse"
     DELIVER = "deliver"
     SHADOW = "shadow"
+    NOTICE = "notice"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,12 @@ class Task:
         """Return the task that analyses the study of a result with a second set of models."""
         identity = f"{WorkflowName.SHADOW}:{analysis_id}:{set_id}:{attempt}"
         return cls(WorkflowName.SHADOW, identity, (analysis_id, set_id, attempt))
+
+    @classmethod
+    def notice(cls, analysis_id: AnalysisId, webhook: str, occasion: Occasion, body: str = "", attempt: int = 1) -> "Task":
+        """Return the task that makes one attempt to tell a webhook; ``body`` is what the first attempt made, for the others."""
+        identity = f"{WorkflowName.NOTICE}:{analysis_id}:{occasion.event_id}:{attempt}"
+        return cls(WorkflowName.NOTICE, identity, (analysis_id, webhook, str(occasion), body, attempt), lane=webhook)
 
     def options(self, delay_s: float = 0.0) -> EnqueueOptions:
         """Return how the engine queues the task, to begin after a delay in seconds."""

@@ -113,8 +113,12 @@ class AxialSliceEntry(_Entry):
     cr: float | None
     canal_area_mm2: float | None
     canal_ap_mm: float | None
-    verdict: VerdictWord = Field(description="Of the cord: area, both diameters and their ratio.")
+    verdict: VerdictWord = Field(description="Of the cord: the heaviest of area, both diameters and their ratio.")
     reasons: tuple[ReasonEntry, ...]
+    ta_verdict: VerdictWord | None = Field(None, description="Of the area alone; null in a document of an older version.")
+    ta_reasons: tuple[ReasonEntry, ...] | None = None
+    cr_verdict: VerdictWord | None = Field(None, description="Of the ratio alone; null in a document of an older version.")
+    cr_reasons: tuple[ReasonEntry, ...] | None = None
     ta_along_cord_reasons: tuple[ReasonEntry, ...]
     canal_reasons: tuple[ReasonEntry, ...]
 
@@ -133,13 +137,31 @@ class AxialEntry(_Entry):
     cr: float | None
     canal_area_mm2: float | None
     canal_ap_mm: float | None
-    verdict: VerdictWord = Field(description="Of the cord: area, both diameters and their ratio.")
+    verdict: VerdictWord = Field(description="Of the cord: the heaviest of area, both diameters and their ratio.")
     reasons: tuple[ReasonEntry, ...]
+    ta_verdict: VerdictWord | None = Field(None, description="Of the area alone; null in a document of an older version.")
+    ta_reasons: tuple[ReasonEntry, ...] | None = None
+    cr_verdict: VerdictWord | None = Field(None, description="Of the ratio alone; null in a document of an older version.")
+    cr_reasons: tuple[ReasonEntry, ...] | None = None
     ta_along_cord_reasons: tuple[ReasonEntry, ...]
     canal_reasons: tuple[ReasonEntry, ...]
     slices: tuple[AxialSliceEntry, ...]
     mscc: RatioEntry | None = Field(description="MSCC from axial diameters; null if the slices have no levels.")
     mcc: RatioEntry | None
+
+    def own_verdict(self, name: Literal["ta", "cr"]) -> VerdictWord:
+        """Return the verdict of TA or CR; a document of an older version has that of the group, and no value where withheld."""
+        value, own = (self.ta_mm2, self.ta_verdict) if name == "ta" else (self.cr, self.cr_verdict)
+        if own is not None:
+            return own
+        if value is None:
+            return "withhold"
+        return "flag" if self.verdict == "withhold" else self.verdict
+
+    def own_reasons(self, name: Literal["ta", "cr"]) -> tuple[ReasonEntry, ...]:
+        """Return the reasons of TA or CR; a document of an older version has those of the group."""
+        own = self.ta_reasons if name == "ta" else self.cr_reasons
+        return self.reasons if own is None else own
 
 
 class FileEntry(_Entry):

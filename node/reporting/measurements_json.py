@@ -215,15 +215,17 @@ def _line(measured: Measurement | None, volume: Volume) -> LineEntry | None:
 
 def _axial(measured: AxialMeasurements, volume: Volume) -> AxialEntry:
     decisive = None if measured.decisive is None else _slice(measured.decisive, volume)
-    values = {} if decisive is None else decisive.model_dump(exclude={"slice_index", "reasons"})
-    reasons = _reasons(measured.findings) + (() if decisive is None else decisive.reasons)
-    empty = dict.fromkeys(set(AxialSliceEntry.model_fields) - {"slice_index", "reasons"})
-    missing = {"verdict": Verdict.WITHHOLD.value, "ta_along_cord_reasons": (), "canal_reasons": ()}
+    general = _reasons(measured.findings)
+    own = {name: () if decisive is None else getattr(decisive, name) or () for name in ("reasons", "ta_reasons", "cr_reasons")}
+    values = {} if decisive is None else decisive.model_dump(exclude={"slice_index", *own})
+    empty = dict.fromkeys(set(AxialSliceEntry.model_fields) - {"slice_index", *own})
+    missing = dict.fromkeys(("verdict", "ta_verdict", "cr_verdict"), Verdict.WITHHOLD.value)
+    missing_reasons = {"ta_along_cord_reasons": (), "canal_reasons": ()}
     ratios = {structure: _ratio(ratio, volume) for structure, ratio in measured.ratios.items()}
     return AxialEntry(
         series_instance_uid=volume.series_instance_uid,
-        **{**empty, **missing, **values},
-        reasons=tuple(dict.fromkeys(reasons)),
+        **{**empty, **missing, **missing_reasons, **values},
+        **{name: tuple(dict.fromkeys((*general, *found))) for name, found in own.items()},
         slices=tuple(_slice(one, volume) for one in measured.slices),
         mscc=ratios.get(Structure.SPINAL_CORD),
         mcc=ratios.get(Structure.SPINAL_CANAL),
@@ -247,6 +249,10 @@ def _slice(one: AxialSliceMeasurements, volume: Volume) -> AxialSliceEntry:
         canal_ap_mm=shown(one.canal_ap),
         verdict=max((measured.verdict for measured in cord), key=_VERDICTS.index).value,
         reasons=_reasons(finding for measured in cord for finding in measured.findings),
+        ta_verdict=one.area.verdict.value,
+        ta_reasons=_reasons(one.area.findings),
+        cr_verdict=one.compression_ratio.verdict.value,
+        cr_reasons=_reasons(one.compression_ratio.findings),
         ta_along_cord_reasons=_reasons(one.area_along_cord.findings),
         canal_reasons=_reasons((*one.canal_area.findings, *one.canal_ap.findings)),
     )

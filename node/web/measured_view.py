@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
 
 from node.reporting import MeasurementsDocument
 
@@ -117,22 +117,16 @@ def headlines(document: MeasurementsDocument) -> tuple[ValueView, ...]:
     sagittal, axial = document.sagittal, document.axial
     values = [] if sagittal is None else [_ratio("mscc", sagittal.mscc, "d"), _ratio("mcc", sagittal.mcc, "D")]
     if axial is not None:
-        reasons = reason_views(axial.reasons)
         diameters = f"{_mm(axial.ap_mm)} / {_mm(axial.transverse_mm)} mm" if axial.cr is not None else ""
         along = "" if axial.ta_along_cord_mm2 is None else f"⟂ {axial.ta_along_cord_mm2:.2f} mm²"
-        for name, value, unit, decimals, details in (
+        axial_values: tuple[tuple[Literal["ta", "cr"], float | None, str, int, str], ...] = (
             ("ta", axial.ta_mm2, "mm²", 2, along),
             ("cr", axial.cr, "", 4, diameters),
-        ):
-            values.append(ValueView(name, value, unit, decimals, axial.level, _own(value, axial.verdict), details, reasons))
+        )
+        for name, value, unit, decimals, details in axial_values:
+            verdict, reasons = axial.own_verdict(name), reason_views(axial.own_reasons(name))
+            values.append(ValueView(name, value, unit, decimals, axial.level, verdict, details, reasons))
     return tuple(values)
-
-
-def _own(value: float | None, verdict: str) -> str:
-    """Return the verdict of a value that shares one with others: withheld is what has no value."""
-    if value is None:
-        return "withhold"
-    return "flag" if verdict == "withhold" else verdict
 
 
 def alternatives(document: MeasurementsDocument) -> tuple[ValueView, ...]:

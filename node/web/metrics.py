@@ -92,6 +92,8 @@ def _counted(tally: Tally, destinations: tuple[str, ...], now: datetime) -> Iter
     yield _counter("cspine_feedback", "Objects that came back and speak of a result, by what they say.", ("kind",), feedback)
     shadows = {(end.value,): tally.shadows.get(end, 0) for end in ShadowEnd}
     yield _counter("cspine_shadow_analyses", "Analyses with the second set of models that ended, by end.", ("end",), shadows)
+    told = "Messages to webhooks that were taken, given up, or had nobody to go to any more."
+    yield _counter("cspine_webhook_messages", told, ("webhook", "end"), tally.notices)
     yield _duration(tally.durations)
 
 

@@ -1,5 +1,6 @@
 """The durable engine on real databases: real worker processes with fake stages are killed at the worst moments."""
 
+import json
 import signal
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from node.domain.job import JobState
 from node.jobs import open_jobs
 from node.jobs.database import database_url
 from tests.support.external import free_port, wait_until
+from tests.support.hearing import hearing
 from tests.support.job_node import OTHER_STUDY, STUDY, Node, make_node
 from tests.support.postgres import PostgresServer, running_postgres
 
@@ -144,6 +146,27 @@ def test_the_second_set_of_models_runs_once_after_every_delivery_and_changes_not
     assert node.world.happened().count(ran) == 1
     assert node.jobs.tally().shadows == {"measured": 1, "failed": 1}
     assert "JANE" not in str(node.jobs.study(OTHER_STUDY))
+
+
+def test_webhooks_are_told_of_result_failure_and_dead_letter_and_hold_up_no_delivery(node: Node):
+    with hearing() as heard:
+        heard.status = 503
+        node.webhooks = f"[{{name: ris, url: '{heard.url}', retry: {{first_delay_s: 0.1, maximum_attempts: 50}}}}]"
+        node.world.set("pacs refuses")
+        node.working()
+        node.jobs.study_ready(STUDY)
+        node.wait_for_delivery("archive", "delivered")
+        node.wait_for_delivery("pacs", "dead")
+        wait_until(lambda: len(heard.messages) >= 2, "a message that is not taken", 30)
+        node.world.set("analysis fails", "permanent")
+        node.jobs.study_ready(OTHER_STUDY)
+        node.wait_for(JobState.FAILED, OTHER_STUDY)
+        heard.status = 204
+        wait_until(lambda: node.jobs.tally().notices == {("ris", "told"): 3}, "every message to be taken", 30)
+    told = {one["id"]: (one["type"], one["data"]["study_instance_uid"]) for one in (json.loads(m[2]) for m in heard.messages)}
+    expected = [("study.failed", OTHER_STUDY), ("study.result", STUDY), ("study.undelivered", STUDY)]
+    assert sorted(told.values()) == expected
+    assert {headers["webhook-id"] for _, headers, _ in heard.messages} == set(told)
 
 
 def test_dead_destination_ends_as_dead_letter_delays_no_other_and_is_retried(node: Node):

@@ -163,6 +163,7 @@ def test_a_study_whose_files_kill_the_worker_that_reads_them_is_parked(node: Nod
 
 
 def test_a_second_worker_of_one_name_is_refused(node: Node):
+    node.start_patience_s = 2
     node.working(machine="a")
     second = node.work(machine="a")
     message = second.line(90)

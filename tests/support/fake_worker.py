@@ -6,10 +6,12 @@ import sys
 import threading
 from pathlib import Path
 
+from node.collaborators import Collaborators
 from node.config import load_config
 from node.domain.errors import NodeError
 from node.log import configure_logging
-from node.workflows import Collaborators, work_until_stopped
+from node.webhooks import Sender
+from node.workflows import work_until_stopped
 from tests.support.fake_world import FakeAnalyser, FakeDeliverer, FakeShadow, World
 
 
@@ -38,6 +40,7 @@ def main(config_path: str, world_path: str, slot: str) -> int:
         config.destinations,
         sweep=lambda: world.note("swept") or "nothing",
         shadow=None if world.get("has shadow") is None else FakeShadow(world),
+        sender=Sender(config.webhooks, "http://node.example"),
         collect_feedback=lambda: world.set("feedback collected") or "nothing",
     )
     try:

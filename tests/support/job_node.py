@@ -21,10 +21,12 @@ jobs:
   polling_s: 0.05
   shutdown_grace_s: 5
   takeover_s: 0.6
+  start_patience_s: {start_patience_s}
   machine_name: {machine}
   alarm_s: {alarm_s}
   maximum_recovery_attempts: 2
   retry: {{first_delay_s: 0.1, maximum_attempts: 3}}
+webhooks: {webhooks}
 destinations:
   - {{name: pacs, host: a.example, port: 104, ae_title: PACS, retry: {{first_delay_s: 0.1, maximum_attempts: {attempts}}}}}
   - {{name: archive, host: b.example, port: 104, ae_title: ARCHIVE, retry: {{first_delay_s: 0.1, maximum_attempts: {attempts}}}}}
@@ -40,11 +42,15 @@ class Node:
     world: World
     jobs: JobClient
     processes: list[Process] = field(default_factory=list)
+    webhooks: str = "[]"
+    start_patience_s: float = 40
 
     def work(self, slot: int = 0, workers: int = 1, attempts: int = 3, machine: str = "here", alarm_s: float = 600) -> Process:
         config = self.folder / f"config-{machine}-{slot}-{workers}-{attempts}.yaml"
         names = {"workers": workers, "attempts": attempts, "machine": machine, "alarm_s": alarm_s}
-        text = CONFIG.format(database=self.database, folder=self.folder, **names)
+        text = CONFIG.format(
+            database=self.database, folder=self.folder, webhooks=self.webhooks, start_patience_s=self.start_patience_s, **names
+        )
         config.write_text(text, encoding="utf-8")
         arguments = ["-m", "tests.support.fake_worker", str(config), str(self.world.folder), str(slot)]
         process = Process(arguments, self.folder / "log")

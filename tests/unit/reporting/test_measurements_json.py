@@ -5,10 +5,11 @@ import pytest
 
 from node.domain.anatomy import LANDMARKS, Structure
 from node.domain.errors import Declined, Finding, Reason, Severity
-from node.domain.measurement import ReferenceMethod
+from node.domain.measurement import ReferenceMethod, Verdict
 from node.reporting import Software, measurements_schema
 from node.reporting.document import MeasurementsDocument
 from node.reporting.measurements_json import declined_document, encode, measured_document
+from node.web.measured_view import headlines
 
 SOFTWARE = Software("cspine-node", "1.2.3")
 #: Keys of product.md, section 3: stable, so more may come but none may go.
@@ -103,6 +104,30 @@ def test_the_other_values_of_an_axial_slice_have_reasons_of_their_own(analysis):
     without = replace(analysis.measurements, axial=replace(axial, decisive=None))
     said = document_of(replace(analysis, measurements=without))["axial"]
     assert (said["verdict"], said["canal_reasons"], said["ta_along_cord_reasons"]) == ("withhold", [], [])
+
+
+def test_ta_and_cr_have_each_its_own_verdict_on_the_page_too(analysis):
+    axial = analysis.measurements.axial
+    thin = Finding(Reason.VALUE_OUTSIDE_HEALTHY_RANGE, Severity.FLAG, "the cord is thin")
+    sound = replace(axial.decisive.area, verdict=Verdict.REPORT, findings=())
+    doubted = replace(axial.decisive.compression_ratio, verdict=Verdict.FLAG, findings=(thin,))
+    decisive = replace(axial.decisive, area=sound, compression_ratio=doubted)
+    changed = replace(axial, decisive=decisive, slices=(decisive,), findings=())
+    document = measured_document(replace(analysis, measurements=replace(analysis.measurements, axial=changed)), SOFTWARE, (), ())
+    told = {one.name: (one.verdict, [reason.code for reason in one.reasons]) for one in headlines(document)}
+    assert told["ta"] == ("report", [])
+    assert told["cr"] == ("flag", ["value_outside_healthy_range"])
+    assert document.axial.verdict == "flag"
+
+
+def test_a_document_of_an_older_version_has_the_verdict_of_the_group(analysis):
+    document = document_of(analysis)
+    for one in ("ta_verdict", "ta_reasons", "cr_verdict", "cr_reasons"):
+        del document["axial"][one]
+    document["axial"] |= {"verdict": "withhold", "cr": None}
+    axial = MeasurementsDocument.model_validate_json(json.dumps(document)).axial
+    assert (axial.own_verdict("ta"), axial.own_verdict("cr")) == ("flag", "withhold")
+    assert axial.own_reasons("ta") == axial.reasons
 
 
 def test_declined_studies_name_their_reasons():

@@ -17,6 +17,7 @@ TALLY = Tally(
     durations=Durations({10.0: 3, 20.0: 4}, 4, 41.5),
     feedback={"rejected": 2},
     shadows={"measured": 3},
+    notices={("ris", "given up"): 2},
 )
 
 
@@ -44,6 +45,7 @@ def test_everything_that_is_counted_is_told():
         'cspine_feedback_total{kind="rejected"} 2.0',
         'cspine_feedback_total{kind="accepted"} 0.0',
         'cspine_shadow_analyses_total{end="measured"} 3.0',
+        'cspine_webhook_messages_total{end="given up",webhook="ris"} 2.0',
         "cspine_studies_receiving 1.0",
         "cspine_store_free_bytes 5e+09",
         "cspine_database_up 1.0",
