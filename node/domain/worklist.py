@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 
 from node.domain.feedback import Feedback
 from node.domain.identity import StudyInstanceUID
@@ -185,3 +186,18 @@ class StalledJob:
     job: str
     worker: str
     since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Noticed:
+    """What became of an analysis or, where one is named, of its delivery to a destination."""
+
+    study_instance_uid: str
+    analysis_id: str
+    revision: int
+    state: str
+    status: str | None
+    reason: str | None
+    findings: tuple[Mapping[str, str], ...]
+    folder: Path | None
+    at: datetime

@@ -9,7 +9,7 @@ from node.jobs.client import JobClient, open_jobs
 from node.jobs.database import server_time
 from node.jobs.engine import EngineSettings, running_engine
 from node.jobs.ledger import Claim, Ledger
-from node.jobs.notices import Noticed, Notices
+from node.jobs.notices import Notices
 from node.jobs.shadow import ShadowSubject, note_shadow, shadow_subject
 from node.jobs.tasks import Task, WorkflowName
 from node.jobs.tries import Tries
@@ -19,7 +19,6 @@ __all__ = [
     "EngineSettings",
     "JobClient",
     "Ledger",
-    "Noticed",
     "Notices",
     "ShadowSubject",
     "Task",

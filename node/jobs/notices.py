@@ -1,31 +1,13 @@
 """What the ledger knows for telling other programs: what became of an analysis, and how the telling ended."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, NoticeEnd
+from node.domain.worklist import Noticed
 from node.jobs.counting import NOTICE
 from node.jobs.ledger import Ledger
 from node.jobs.schema import AnalysisRow, DeliveryRow
-
-
-@dataclass(frozen=True, slots=True)
-class Noticed:
-    """What became of an analysis or, where one is named, of its delivery to a destination."""
-
-    study_instance_uid: str
-    analysis_id: str
-    revision: int
-    state: str
-    status: str | None
-    reason: str | None
-    findings: tuple[Mapping[str, Any], ...]
-    folder: Path | None
-    at: datetime
 
 
 class Notices:

@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 from node.domain.errors import PermanentError
 from node.domain.job import Occasion
-from node.jobs import Noticed
+from node.domain.worklist import Noticed
 from node.reporting import MeasurementsDocument, read_measurements
 
 
