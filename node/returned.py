@@ -15,7 +15,7 @@ from node.domain.errors import PermanentError
 from node.domain.feedback import Feedback, FeedbackKind
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, JobState
-from node.domain.report import ReportObject
+from node.domain.report import ReportKind, ReportObject
 from node.domain.worklist import StudyHistory
 from node.feedback import Judgement, OwnResult, judge, own_result, read_content
 from node.jobs import JobClient
@@ -27,6 +27,8 @@ _log = logging.getLogger(__name__)
 # A study that is fetched together with what others made of its results has no results yet when these arrive.
 _PATIENCE_S = 3600.0
 _AT_WORK = frozenset({JobState.QUEUED, JobState.RUNNING, JobState.WAITING})
+# Of these only the identity counts; the summary page alone is larger than all others.
+_UNTRACKED = (ReportKind.KO, ReportKind.SC)
 _MODALITIES = ("ASMT", "KO", "SEG", "SR")
 
 
@@ -58,7 +60,7 @@ class FeedbackDesk:
         """Yield the kind of each object that speaks of our results."""
         history = self._jobs.history(study)
         reports = {} if history is None else _reports(history)
-        ours = {uid for paths in reports.values() for uid in paths}
+        ours = {uid for objects in reports.values() for uid in objects}
         for one in returned:
             if one.sop_instance_uid in ours or not one.path.exists():
                 self._store.returned.settle(one)
@@ -100,7 +102,7 @@ class FeedbackDesk:
         )
 
 
-def _reports(history: StudyHistory) -> dict[AnalysisId, dict[str, Path]]:
+def _reports(history: StudyHistory) -> dict[AnalysisId, dict[str, ReportObject]]:
     """Return the objects of each version that is whole on the disk by SOP Instance UID, the first version first."""
     found = {}
     for analysis in history.analyses:
@@ -112,16 +114,16 @@ def _reports(history: StudyHistory) -> dict[AnalysisId, dict[str, Path]]:
     return found
 
 
-def _objects(objects: Iterable[ReportObject]) -> Iterator[tuple[str, Path]]:
+def _objects(objects: Iterable[ReportObject]) -> Iterator[tuple[str, ReportObject]]:
     for one in objects:
-        yield one.instance.sop_instance_uid, one.instance.path
+        yield one.instance.sop_instance_uid, one
         if one.fallback is not None:
             yield from _objects((one.fallback,))
 
 
-def _own_results(reports: Mapping[AnalysisId, Mapping[str, Path]]) -> Iterator[OwnResult]:
-    for analysis_id, paths in reports.items():
+def _own_results(reports: Mapping[AnalysisId, Mapping[str, ReportObject]]) -> Iterator[OwnResult]:
+    for analysis_id, objects in reports.items():
         try:
-            yield own_result(analysis_id, paths.values())
+            yield own_result(analysis_id, objects, (one.instance.path for one in objects.values() if one.kind not in _UNTRACKED))
         except PermanentError as error:
             _log.warning("results cannot be compared: %s", error, extra={"analysis": analysis_id})

@@ -37,10 +37,12 @@ def list_command(config_path: Path | None) -> None:
 @config_option
 def verify(config_path: Path | None) -> None:
     """Compare the weights of all models, installed or configured, with their hashes; exit code 1 if one is wrong."""
-    section = load_config(config_path_or_default(config_path)).inference
+    config = load_config(config_path_or_default(config_path))
+    section, shadow = config.inference, config.shadow.beside(config.inference)
     folder = models_dir(section)
-    names = dict.fromkeys([*_used(section), *list_manifests(folder)])
-    errors = [error for name in names if (error := _verified(folder / name)) is not None]
+    folders = [folder / name for name in (*_used(section), *list_manifests(folder))]
+    folders += [models_dir(shadow) / name for name in _used(shadow)] if config.shadow.enabled else []
+    errors = [error for one in dict.fromkeys(folders) if (error := _verified(one)) is not None]
     if errors:
         raise SystemExit(EXIT_ERROR)
 

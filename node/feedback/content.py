@@ -11,12 +11,14 @@ from pathlib import Path
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.filereader import read_file_meta_info
 
 from node.domain.errors import PermanentError, Reason
 
 _TRACKING_UNIQUE_IDENTIFIER = "112040"  # DCM, PS3.16 TID 1501
-# An SR of thousands of groups has a megabyte, a SEG of hundreds of slices some tens.
-_LARGEST_BYTES = 256 << 20
+# An SR of thousands of groups has a megabyte, a SEG of hundreds of slices some tens. The reception refuses what inflates out of
+# all proportion, so that these bound the memory and the time of a worker too.
+_LARGEST_BYTES, _LARGEST_SEG_BYTES = 8 << 20, 64 << 20
 # What pydicom raises on a damaged file; elements are parsed when they are first asked for.
 _DAMAGED = (
     InvalidDicomError, BytesLengthException, RuntimeError, ValueError, AttributeError, TypeError, LookupError, ArithmeticError,
@@ -66,13 +68,19 @@ def read_content(path: Path) -> Content:
         ``not_dicom`` if it is damaged or larger than any result.
     """
     try:
-        if path.stat().st_size > _LARGEST_BYTES:
-            raise PermanentError(Reason.NOT_DICOM, f"larger than {_LARGEST_BYTES >> 20} MiB: not a result")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # they quote values, which may be a patient's
+            most = _most_bytes(read_file_meta_info(path))
+            if path.stat().st_size > most:
+                raise PermanentError(Reason.NOT_DICOM, f"larger than {most >> 20} MiB: not a result")
             return _content(dcmread(path))
     except _DAMAGED as error:
         raise PermanentError(Reason.NOT_DICOM, f"cannot be read ({type(error).__name__})") from error
+
+
+def _most_bytes(meta: Dataset) -> int:
+    is_native_seg = "66" in str(meta.MediaStorageSOPClassUID).split(".") and not meta.TransferSyntaxUID.is_deflated
+    return _LARGEST_SEG_BYTES if is_native_seg else _LARGEST_BYTES
 
 
 def _content(document: Dataset) -> Content:

@@ -51,12 +51,20 @@ class Judgement:
     message: str
 
 
-def own_result(analysis_id: AnalysisId, paths: Iterable[Path]) -> OwnResult:
-    """Return the identities of our own objects; raise PermanentError ``not_dicom`` if one is damaged."""
+def own_result(analysis_id: AnalysisId, named: Iterable[str], paths: Iterable[Path]) -> OwnResult:
+    """Return what is known of our own objects; raise PermanentError ``not_dicom`` if one is damaged.
+
+    Parameters
+    ----------
+    named
+        SOP Instance UIDs of all of them.
+    paths
+        Those that measure or mark something.
+    """
     contents = [read_content(path) for path in paths]
     return OwnResult(
         analysis_id=analysis_id,
-        named=frozenset(one.sop_instance_uid for one in contents),
+        named=frozenset(named),
         tracked=frozenset(uid for one in contents for uid in one.tracked),
         numbers={key: value for one in contents for key, value in one.numbers.items()},
         pixel_digests=frozenset(one.pixel_digest for one in contents if one.pixel_digest),

@@ -1,13 +1,15 @@
 """What is counted and looked for in the job database, on SQLite and on Postgres."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from node.domain.errors import Finding, PermanentError, Reason, Severity
-from node.domain.identity import StudyInstanceUID
+from node.domain.feedback import Feedback, FeedbackKind
+from node.domain.identity import SeriesInstanceUID, SOPInstanceUID, StudyInstanceUID
 from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryEnding, DeliveryState, Ending, JobState
 from node.domain.worklist import StudyQuery
 from node.jobs import Claim, JobClient, Ledger, open_jobs
@@ -174,6 +176,22 @@ def test_what_cannot_be_sent_again_says_why(books: Books):
     reason, message = refused(ONE)
     assert reason is Reason.STUDY_UNKNOWN
     assert "purged by retention on 2026-01-02; send its images again" in message
+
+
+def test_feedback_is_kept_once_and_counted_for_ever(books: Books):
+    books.measured(ONE, DeliveryEnding(DeliveryState.DELIVERED, 3))
+    current = books.jobs.study(ONE).study.current
+    assert current is not None
+    uids = ONE, SeriesInstanceUID("2.25.7"), SOPInstanceUID("2.25.8")
+    said = Feedback(*uids, AnalysisId(current.analysis_id), "SEG", FeedbackKind.CORRECTED, "masks", START)
+    assert books.jobs.note_feedback(said)
+    assert not books.jobs.note_feedback(said)
+    assert books.jobs.note_feedback(replace(said, kind=FeedbackKind.REJECTED))
+    assert [one.kind for one in books.jobs.study(ONE).feedback] == [FeedbackKind.REJECTED]
+    assert books.jobs.purge_ended(ONE, "retention")
+    assert not books.jobs.note_feedback(said)
+    assert books.jobs.feedback() == ()
+    assert books.jobs.tally().feedback == {"corrected": 1, "rejected": 1}
 
 
 def test_a_delivery_that_is_queued_again_no_longer_tells_why_it_failed(books: Books):

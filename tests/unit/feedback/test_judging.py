@@ -39,7 +39,9 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def ours(report: Path) -> OwnResult:
-    return own_result(A1, sorted(report.glob("*.dcm")))
+    objects = sorted(report.glob("*.dcm"))
+    named = [str(dcmread(path, stop_before_pixels=True).SOPInstanceUID) for path in objects]
+    return own_result(A1, named, [path for path in objects if path.name.startswith(("s", "p")) and path.name != "sc_summary.dcm"])
 
 
 @pytest.mark.parametrize(
@@ -73,7 +75,7 @@ def test_what_comes_back_counts_as(make: Make, kind: FeedbackKind, report: Path,
 
 
 def test_our_own_objects_are_no_feedback(report: Path, ours: OwnResult):
-    paths = sorted(report.glob("*.dcm"))
+    paths = sorted(path for path in report.glob("*.dcm") if path.name != "sc_summary.dcm")
     assert len(paths) > 5
     assert [judge(read_content(path), [ours]) for path in paths] == [None] * len(paths)
 
@@ -101,6 +103,14 @@ def test_a_damaged_object_is_refused_by_a_reason(report: Path, tmp_path: Path):
         with pytest.raises(PermanentError) as error:
             read_content(broken)
         assert error.value.reason is Reason.NOT_DICOM
+
+
+def test_what_is_too_large_for_its_kind_is_not_parsed(report: Path, tmp_path: Path):
+    path = report_again(report, tmp_path)
+    with path.open("ab") as file:
+        file.truncate(9 << 20)
+    with pytest.raises(PermanentError, match="larger than 8 MiB"):
+        read_content(path)
 
 
 def test_a_number_that_is_none_does_not_raise_anything_else(report: Path, tmp_path: Path):
