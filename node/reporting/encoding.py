@@ -63,7 +63,8 @@ class ObjectWriter:
         return _SEQUENCE.pack(tag >> 16, tag & 0xFFFF, b"SQ", 0, len(content)) + content
 
     def _item(self, item: Dataset) -> bytes:
-        content = b"".join(map(self._element, sorted(item.values(), key=_tag_of)))
+        elements = sorted((one if isinstance(one, DataElement) else item[one.tag] for one in item.values()), key=_tag_of)
+        content = b"".join(map(self._element, elements))
         return _ITEM.pack(0xFFFE, 0xE000, len(content)) + content
 
     def _element(self, element: DataElement) -> bytes:

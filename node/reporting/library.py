@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from highdicom import sr
 from pydicom.dataset import Dataset
+from pydicom.sequence import Sequence as Items
 from pydicom.sr.codedict import codes
 
 _POSITION = (codes.DCM.ImagePositionPatientX, codes.DCM.ImagePositionPatientY, codes.DCM.ImagePositionPatientZ)
@@ -48,7 +49,7 @@ def _described_like(first: sr.ImageContentItem, image: Dataset) -> sr.ImageConte
         referenced_sop_instance_uid=image.SOPInstanceUID,
         relationship_type=first.relationship_type,
     )
-    entry.ContentSequence = [_placed(item, image) for item in first.ContentSequence]
+    entry.ContentSequence = Items([_placed(item, image) for item in first.ContentSequence])
     return entry
 
 

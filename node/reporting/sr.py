@@ -11,6 +11,7 @@ from highdicom import sr
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
 from pydicom.sr.coding import Code
+from pydicom.tag import Tag
 from pydicom.uid import ComprehensiveSRStorage
 
 from node.domain.analysis import Analysis
@@ -131,7 +132,7 @@ def preliminary_document(
 
 
 def _without_branches(root: Dataset) -> Items:
-    shell = Dataset({tag: element for tag, element in root.items() if element.keyword != "ContentSequence"})
+    shell = Dataset({tag: element for tag, element in root.items() if tag != Tag("ContentSequence")})
     shell.ContentSequence = []
     return Items([shell])
 
