@@ -112,16 +112,21 @@ def _initiator(config: Config) -> Iterator[str]:
     rows = [(kind.value, one.name, str(one), _KIND_MEANINGS[kind]) for kind in ReportKind for one in sop_classes_of(kind)]
     yield from _table(("kind", "SOP class", "UID", "content"), rows)
     destinations = [
-        (one.name, one.ae_title, f"{one.host}:{one.port}", ", ".join(one.objects), "yes" if one.storage_commitment else "no")
-        for one in config.destinations
+        (one.name, one.address, ", ".join(one.objects), "yes" if one.storage_commitment else "no") for one in config.destinations
     ]
     yield "### 3.1 Destinations in this configuration"
     yield ""
-    yield from _table(("name", "AE title", "address", "objects", "storage commitment"), destinations)
+    yield from _table(("name", "address", "objects", "storage commitment"), destinations)
     yield "C-STORE status A7xx of a peer is tried again; other failures are final for the object. With storage"
     yield "commitment results count"
     yield "as delivered when an N-EVENT-REPORT commits them, on the same association or on one to our SCP"
     yield "(PS3.4 annex J, push model)."
+    yield ""
+    yield "A destination with `dicomweb` gets results by STOW-RS (PS3.18 section 10.5) as user agent: POST to `/studies`,"
+    yield 'multipart/related of type "application/dicom", one instance in a request, with its Part 10 file as encoded; the answer'
+    yield "is asked for as application/dicom+json. An instance counts as stored when the Referenced SOP Sequence of the answer"
+    yield "lists it. Connection failures, HTTP 401, 403, 404, 408, 429 and 5xx and reason A7xx are tried again; other failures"
+    yield "are final for the object, 415 and reason 0122 after its fallback. `echo` asks for one study (QIDO-RS, limit 1)."
     yield ""
     yield from _retrieval(config)
 

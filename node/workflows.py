@@ -310,7 +310,7 @@ def _evidence(result: DeliveryOutcome | NodeError, destination: DestinationConfi
     """Return what went where, for the audit trail; empty if nothing did."""
     if isinstance(result, NodeError) or not result.stored:
         return ""
-    return f"{', '.join(result.stored)} to {destination.ae_title} at {destination.host}:{destination.port}"
+    return f"{', '.join(result.stored)} to {destination.address}"
 
 
 def delivery_ending(result: DeliveryOutcome | NodeError, failures: int, retry: RetryConfig) -> DeliveryEnding:

@@ -19,10 +19,13 @@ from node.store import collect_studies
 @click.argument("name")
 @config_option
 def echo(name: str, config_path: Path | None) -> None:
-    """Send a C-ECHO to the destination NAME and show which of our result classes it accepts."""
+    """Ask the destination NAME whether it answers (C-ECHO, or a query over DICOMweb) and show which result classes it accepts."""
     config = load_config(config_path_or_default(config_path))
     report = echo_destination(_destination(config, name), config.reception.ae_title)
     click.echo(f"{name}: answered in {report.ms:.1f} ms")
+    if report.accepted is None:
+        click.echo("  result classes: not known over DICOMweb until one is sent")
+        return
     click.echo(f"  storage commitment: {'offered' if report.offers_storage_commitment else 'not offered'}")
     for sop_class, transfer_syntaxes in report.accepted.items():
         click.echo(f"  {sop_class}: {', '.join(transfer_syntaxes) or 'refused'}")

@@ -1,6 +1,7 @@
 """A typed mirror of ``config.yaml``, section for section; it reads, and never touches the world."""
 
 from node.config.delivery import DestinationConfig, PeerConfig, RetryConfig, SourceConfig
+from node.config.dicomweb import DicomwebConfig
 from node.config.inference import InferenceConfig
 from node.config.load import load_config, parse_config
 from node.config.measurement import MeasurementConfig
@@ -22,6 +23,7 @@ __all__ = [
     "CompletionConfig",
     "Config",
     "DestinationConfig",
+    "DicomwebConfig",
     "InferenceConfig",
     "JobsConfig",
     "LogConfig",

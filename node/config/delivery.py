@@ -2,9 +2,10 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from node.config.reception import AETitleText
+from node.config.dicomweb import DicomwebConfig
+from node.config.reception import AETitleOrNone, AETitleText
 from node.config.section import Section
 from node.config.tls import PeerTlsConfig
 
@@ -23,17 +24,44 @@ class RetryConfig(Section):
 
 
 class PeerConfig(Section):
-    """A DICOM peer that we call."""
+    """A peer that we call: over DICOM (host, port, ae_title), or over DICOMweb (dicomweb)."""
 
     name: str = Field(..., pattern=r"^[A-Za-z0-9_-]{1,32}$", description="Short name used in commands and pages.")
-    host: str = Field(..., min_length=1, description="Host name or address.")
-    port: int = Field(..., ge=1, le=65535, description="TCP port.")
-    ae_title: AETitleText = Field(..., description="AE title of the peer.")
+    host: str = Field("", description="Host name or address.")
+    port: int = Field(0, ge=0, le=65535, description="TCP port.")
+    ae_title: AETitleOrNone = Field("", description="AE title of the peer.")
     calling_ae_title: AETitleText | None = Field(None, description="AE title that we call with; empty: reception.ae_title.")
+    dicomweb: DicomwebConfig | None = Field(
+        None,
+        description="DICOMweb instead of host, port and ae_title: url, and user with password_file or token_file where it asks.",
+    )
     timeout_s: float = Field(30.0, ge=1, le=3600, description="Time for a connection or an answer, in seconds.")
     tls: PeerTlsConfig | None = Field(
-        None, description="DICOM TLS: ca_file, certificate_file, key_file, check_host_name, each optional. Empty: no TLS."
+        None,
+        description="TLS: ca_file, certificate_file, key_file, check_host_name, each optional. Empty: no TLS for DICOM; "
+        "for an https url the authorities of the system.",
     )
+
+    @model_validator(mode="after")
+    def _speaks_one_language(self) -> "PeerConfig":
+        missing = [name for name in ("host", "port", "ae_title") if not getattr(self, name)]
+        if self.dicomweb is None and missing:
+            raise ValueError(f"{', '.join(missing)} is missing; give host, port and ae_title, or dicomweb with its url")
+        if self.dicomweb is not None and len(missing) < 3:
+            raise ValueError("give host, port and ae_title, or dicomweb, not both")
+        if self.dicomweb is not None and self.tls is not None and not self.dicomweb.is_encrypted:
+            raise ValueError("tls needs an https url in dicomweb")
+        return self
+
+    @property
+    def address(self) -> str:
+        """Where it is, as a person reads it."""
+        return self.dicomweb.url if self.dicomweb is not None else f"{self.ae_title} at {self.host}:{self.port}"
+
+    @property
+    def is_encrypted(self) -> bool:
+        """Whether it is reached over TLS."""
+        return self.tls is not None or (self.dicomweb is not None and self.dicomweb.is_encrypted)
 
 
 class SourceConfig(PeerConfig):
@@ -48,7 +76,7 @@ class SourceConfig(PeerConfig):
 
 
 class DestinationConfig(PeerConfig):
-    """A DICOM peer that receives results."""
+    """A peer that receives results, over DICOM or by STOW-RS."""
 
     objects: tuple[ResultKind, ...] = Field(
         ("SEG", "SR", "PR"),
@@ -68,3 +96,9 @@ class DestinationConfig(PeerConfig):
         description="Time for the answer to a request for commitment, in seconds; then results are sent again.",
     )
     retry: RetryConfig = Field(RetryConfig(), description="How long delivery is tried.")
+
+    @model_validator(mode="after")
+    def _can_commit(self) -> "DestinationConfig":
+        if self.dicomweb is not None and self.storage_commitment:
+            raise ValueError("storage_commitment is of DICOM peers: over DICOMweb the answer says what is stored")
+        return self

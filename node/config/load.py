@@ -8,16 +8,13 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from node.config.delivery import DestinationConfig, SourceConfig
 from node.config.node_config import Config
 from node.config.plain_yaml import read_yaml
-from node.config.reception import ReceptionConfig
 from node.config.secret import masked
 from node.domain.errors import ConfigError, Reason
 
 Location = tuple[int | str, ...]
 SectionWithFiles = TypeVar("SectionWithFiles", bound=BaseModel)
-SectionWithTls = TypeVar("SectionWithTls", ReceptionConfig, DestinationConfig, SourceConfig)
 
 
 def load_config(path: Path | None) -> Config:
@@ -109,10 +106,10 @@ def _anchored(config: Config, folder: Path) -> Config:
         changes["inference"] = config.inference.model_copy(update={"models_dir": folder / config.inference.models_dir})
     if config.shadow.models_dir is not None:
         changes["shadow"] = config.shadow.model_copy(update={"models_dir": folder / config.shadow.models_dir})
-    changes["reception"] = _anchor_tls(config.reception, folder)
+    changes["reception"] = _anchor_parts(config.reception, folder)
     changes["web"] = _anchor_files(config.web, folder)
-    changes["destinations"] = tuple(_anchor_tls(destination, folder) for destination in config.destinations)
-    changes["sources"] = tuple(_anchor_tls(source, folder) for source in config.sources)
+    changes["destinations"] = tuple(_anchor_parts(destination, folder) for destination in config.destinations)
+    changes["sources"] = tuple(_anchor_parts(source, folder) for source in config.sources)
     changes["webhooks"] = tuple(_anchor_files(webhook, folder) for webhook in config.webhooks)
     return config.model_copy(update=changes)
 
@@ -128,10 +125,10 @@ def _database_in(path: Path) -> str:
         raise ConfigError(Reason.CONFIG_INVALID, what) from error
 
 
-def _anchor_tls(section: SectionWithTls, folder: Path) -> SectionWithTls:
-    if section.tls is None:
-        return section
-    return section.model_copy(update={"tls": _anchor_files(section.tls, folder)})
+def _anchor_parts(section: SectionWithFiles, folder: Path) -> SectionWithFiles:
+    """Return a section whose parts, as ``tls`` and ``dicomweb``, have absolute files."""
+    parts = {name: _anchor_files(part, folder) for name, part in section if isinstance(part, BaseModel)}
+    return section.model_copy(update=parts)
 
 
 def _anchor_files(section: SectionWithFiles, folder: Path) -> SectionWithFiles:

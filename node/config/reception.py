@@ -20,6 +20,7 @@ def _ae_title(text: str) -> str:
 
 
 AETitleText = Annotated[str, AfterValidator(_ae_title)]
+AETitleOrNone = Annotated[str, AfterValidator(lambda text: _ae_title(text) if text else text)]
 
 
 def _network(text: str) -> str:

@@ -1,6 +1,7 @@
 """Sending any DICOM files: what the command ``send`` does."""
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,8 +9,9 @@ from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
 from node.config import DestinationConfig
-from node.delivery.association import can_store, open_association, status_of, store_file
+from node.delivery.association import open_association
 from node.delivery.contexts import MAXIMUM_CONTEXTS, NATIVE, Encoding, contexts_for
+from node.delivery.line import DimseLine, Line, web_line
 from node.delivery.scu import is_stored
 from node.domain.errors import PermanentError, Reason
 
@@ -57,17 +59,34 @@ def _send_group(
 ) -> Iterator[tuple[Path, str]]:
     """Yield each file and why it was not stored; the reason is empty if it was."""
     try:
-        with open_association(destination, calling_ae_title, contexts_for([encoding for encoding, _ in todo])) as association:
-            for number, (encoding, path) in enumerate(todo):
-                if not can_store(association, encoding):
-                    yield path, f"{destination.name} does not accept this SOP class or transfer syntax"
-                    continue
-                status = status_of(store_file(association, destination, path, encoding, number), destination)
-                yield path, "" if is_stored(status) else f"{destination.name} answered status 0x{status:04X}"
+        with _line(destination, calling_ae_title, [encoding for encoding, _ in todo]) as line:
+            for encoding, path in todo:
+                yield path, _problem(line, destination, encoding, path)
     except PermanentError as error:
         if error.reason is not Reason.SOP_CLASS_REFUSED:
             raise
         yield from ((path, error.message) for _, path in todo)
+
+
+@contextmanager
+def _line(destination: DestinationConfig, calling_ae_title: str, encodings: Sequence[Encoding]) -> Iterator[Line]:
+    if destination.dicomweb is not None:
+        with web_line(destination) as line:
+            yield line
+        return
+    with open_association(destination, calling_ae_title, contexts_for(encodings)) as association:
+        yield DimseLine(association, destination)
+
+
+def _problem(line: Line, destination: DestinationConfig, encoding: Encoding, path: Path) -> str:
+    """Send a file and return why it was not stored; empty if it was."""
+    if not line.takes(encoding):
+        return f"{destination.name} does not accept this SOP class or transfer syntax"
+    try:
+        status = line.store(path, str(read_file_meta_info(path).MediaStorageSOPInstanceUID), encoding)
+    except PermanentError as error:
+        return error.message
+    return "" if is_stored(status) else f"{destination.name} answered status 0x{status:04X}"
 
 
 def _groups(encodings: list[Encoding]) -> Iterator[list[Encoding]]:

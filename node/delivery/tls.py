@@ -2,7 +2,7 @@
 
 import ssl
 
-from node.config import TLS_1_2_CIPHERS, PeerConfig
+from node.config import TLS_1_2_CIPHERS, PeerConfig, PeerTlsConfig
 from node.domain.errors import PermanentError, Reason
 
 
@@ -33,9 +33,9 @@ def destination_context(destination: PeerConfig) -> DestinationContext | None:
     PermanentError
         ``config_invalid`` if a file cannot be read or key and certificate do not belong together.
     """
-    tls = destination.tls
-    if tls is None:
+    if not destination.is_encrypted:
         return None
+    tls = destination.tls or PeerTlsConfig()
     context = DestinationContext(ssl.PROTOCOL_TLS_CLIENT)
     context.sslsocket_class = _Connection
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -49,6 +49,6 @@ def destination_context(destination: PeerConfig) -> DestinationContext | None:
         if tls.certificate_file is not None:
             context.load_cert_chain(tls.certificate_file, tls.key_file)
     except (OSError, ValueError) as error:
-        what = f"destination {destination.name}: the files of tls cannot be used: {error}"
+        what = f"{destination.name}: the files of tls cannot be used: {error}"
         raise PermanentError(Reason.CONFIG_INVALID, what) from error
     return context

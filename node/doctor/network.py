@@ -3,7 +3,7 @@
 import errno
 import socket
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 
 from node.config import Config, DestinationConfig
@@ -79,7 +79,9 @@ def _destination(destination: DestinationConfig, calling_ae_title: str) -> Seque
     """Say whether a peer answers and would take what we are to send it."""
     report = echo(destination, calling_ae_title)
     name = f"destination {destination.name}"
-    checks = [_contexts(name, destination, report)]
+    if report.accepted is None:
+        return [_service(name, destination, report)]
+    checks = [_contexts(name, destination, report.accepted, report)]
     if destination.storage_commitment and not report.offers_storage_commitment:
         advice = "results then count as delivered when it stores them: switch it on there, or storage_commitment off here"
         checks.append(Check(name, CheckResult.WARNING, f"it offers no storage commitment; {advice}"))
@@ -88,9 +90,15 @@ def _destination(destination: DestinationConfig, calling_ae_title: str) -> Seque
     return checks
 
 
-def _contexts(name: str, destination: DestinationConfig, report: EchoReport) -> Check:
-    accepted = [name for name, syntaxes in report.accepted.items() if syntaxes]
-    refused = [name for name, syntaxes in report.accepted.items() if not syntaxes]
+def _service(name: str, destination: DestinationConfig, report: EchoReport) -> Check:
+    message = f"answers DICOMweb in {report.ms:.0f} ms; what it takes shows only when results are sent"
+    is_exposed = destination.dicomweb is not None and destination.dicomweb.is_exposed
+    return verdict(name, not is_exposed, message, "results and secrets cross the network in the clear: use an https url")
+
+
+def _contexts(name: str, destination: DestinationConfig, classes: Mapping[str, tuple[str, ...]], report: EchoReport) -> Check:
+    accepted = [name for name, syntaxes in classes.items() if syntaxes]
+    refused = [name for name, syntaxes in classes.items() if not syntaxes]
     kinds_refused = [
         kind for kind in destination.objects if not any(one.name in accepted for one in sop_classes_of(ReportKind(kind)))
     ]

@@ -33,6 +33,7 @@ class DestinationView:
     """A destination of the configuration, its last check, and how many deliveries are in which state."""
 
     name: str
+    address: str
     host: str
     port: int
     ae_title: str
@@ -78,11 +79,12 @@ def destinations_view(
         tuple(
             DestinationView(
                 name=one.name,
+                address=one.address if one.dicomweb is not None else f"{one.host}:{one.port}",
                 host=one.host,
                 port=one.port,
                 ae_title=one.ae_title,
                 objects=tuple(one.objects),
-                is_encrypted=one.tls is not None,
+                is_encrypted=one.is_encrypted,
                 asks_commitment=one.storage_commitment,
                 deliveries={state: count for (name, state), count in sorted(deliveries.items()) if name == one.name},
                 last_echo=_echo(answers.get(one.name)),
@@ -95,7 +97,7 @@ def destinations_view(
 def _echo(answer: EchoAnswer | None) -> EchoView | None:
     if answer is None:
         return None
-    accepted = {} if answer.report is None else answer.report.accepted
+    accepted = (None if answer.report is None else answer.report.accepted) or {}
     contexts = tuple(ContextView(sop_class, tuple(syntaxes)) for sop_class, syntaxes in accepted.items())
     return EchoView(answer.at, None if answer.report is None else answer.report.ms, answer.problem, contexts)
 

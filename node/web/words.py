@@ -144,6 +144,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "never": ("not since the start of this page's process", "本进程启动后尚未检测"),
     "answers": ("answers in {:.0f} ms", "{:.0f} 毫秒内应答"),
     "no_answer": ("does not answer", "无应答"),
+    "dicomweb_contexts": ("What it takes shows only when results are sent", "只有在发送结果时才知道其是否接受"),
     "accepted": ("Accepted", "已接受"),
     "refused": ("Refused", "已拒绝"),
     "sop_class": ("SOP class", "SOP 类"),

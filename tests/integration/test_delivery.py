@@ -72,10 +72,13 @@ def seg_and_sr(folder: Path):
     )
 
 
-def test_orthanc_stores_objects_and_again(orthanc: Orthanc, tmp_path: Path):
+@pytest.mark.parametrize("language", ["dicom", "dicomweb"])
+def test_orthanc_stores_objects_and_again(orthanc: Orthanc, tmp_path: Path, language: str):
     objects = seg_and_sr(tmp_path)
+    destination = orthanc.destination() if language == "dicom" else orthanc.web_destination()
+    assert echo(destination, "CSPINE").ms > 0
     for _ in range(2):
-        receipt = deliver_objects(orthanc.destination(), "CSPINE", objects)
+        receipt = deliver_objects(destination, "CSPINE", objects)
         assert receipt.is_complete
         assert [stored.sent for stored in receipt.stored] == list(objects)
     for item in objects:

@@ -30,6 +30,11 @@ class Orthanc:
         fields = {"name": name, "host": "127.0.0.1", "port": self.dicom_port, "ae_title": self.ae_title, "timeout_s": 10.0}
         return DestinationConfig.model_validate(fields | changes)
 
+    def web_destination(self, name: str = "web") -> DestinationConfig:
+        """Return its DICOMweb service as a destination."""
+        url = f"http://127.0.0.1:{self.http_port}/dicom-web"
+        return DestinationConfig.model_validate({"name": name, "dicomweb": {"url": url}, "timeout_s": 10})
+
     def get(self, path: str) -> Any:
         """Return the JSON at a path such as ``/instances``."""
         return json.loads(self.bytes_of(path))

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from node.config import Config, load_config, parse_config, render_config
+from node.config import Config, DicomwebConfig, load_config, parse_config, render_config
 from node.domain.errors import ConfigError, Reason
 
 
@@ -49,6 +49,37 @@ def test_what_is_not_a_configuration_is_refused(text):
 def test_destination_names_differ():
     one = "  - {name: a, host: h, port: 1, ae_title: A}\n"
     assert "same name: a" in message_of("destinations:\n" + one + one)
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ("host: h, port: 1", "ae_title is missing"),
+        ("dicomweb: {url: https://h/dicom-web}, port: 1", "not both"),
+        ("dicomweb: {url: ftp://h/dicom-web}", "write http:// or https://"),
+        ("dicomweb: {url: 'https://u:geheim@h/dicom-web'}", "set user and password_file, or token_file"),
+        ("dicomweb: {url: https://h, user: u}", "belong together"),
+        ("dicomweb: {url: https://h, user: u, password_file: p, token_file: t}", "not both"),
+        ("dicomweb: {url: http://h}, tls: {}", "tls needs an https url"),
+        ("dicomweb: {url: https://h}, storage_commitment: true", "the answer says what is stored"),
+    ],
+)
+def test_a_destination_speaks_dicom_or_dicomweb(fields: str, said: str):
+    message = message_of(f"destinations:\n  - {{name: a, {fields}}}\n")
+    assert said in message
+    assert "geheim" not in message
+
+
+def test_a_dicomweb_destination_reads_back_and_its_files_lie_beside_the_configuration(tmp_path: Path):
+    text = "destinations:\n  - {name: a, dicomweb: {url: http://h/dicom-web/, token_file: token}}\n"
+    assert parse_config(render_config(parse_config(text))) == parse_config(text)
+    (tmp_path / "config.yaml").write_text(text)
+    (one,) = load_config(tmp_path / "config.yaml").destinations
+    assert one.dicomweb is not None
+    assert (one.dicomweb.token_file, one.address) == (tmp_path / "token", "http://h/dicom-web")
+    assert one.dicomweb.is_exposed
+    assert not DicomwebConfig(url="http://127.0.0.1:8042").is_exposed
+    assert not DicomwebConfig(url="https://h").is_exposed
 
 
 def test_an_empty_file_is_the_defaults():
