@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pydicom.uid import UID
 
 from node import __version__
-from node.config import TLS_1_2_CIPHERS, Config
+from node.config import TLS_1_2_CIPHERS, Config, PeerConfig
 from node.delivery import native_transfer_syntaxes, retrieve_sop_classes, sop_classes_of
 from node.domain.report import ReportKind
 from node.reception import StoreStatus, accepted_contexts, implementation
@@ -112,11 +112,18 @@ def _initiator(config: Config) -> Iterator[str]:
     rows = [(kind.value, one.name, str(one), _KIND_MEANINGS[kind]) for kind in ReportKind for one in sop_classes_of(kind)]
     yield from _table(("kind", "SOP class", "UID", "content"), rows)
     destinations = [
-        (one.name, one.address, ", ".join(one.objects), "yes" if one.storage_commitment else "no") for one in config.destinations
+        (
+            one.name,
+            one.ae_title or "none (DICOMweb)",
+            _place(one),
+            ", ".join(one.objects),
+            "yes" if one.storage_commitment else "no",
+        )
+        for one in config.destinations
     ]
     yield "### 3.1 Destinations in this configuration"
     yield ""
-    yield from _table(("name", "address", "objects", "storage commitment"), destinations)
+    yield from _table(("name", "AE title", "address", "objects", "storage commitment"), destinations)
     yield "C-STORE status A7xx of a peer is tried again; other failures are final for the object. With storage"
     yield "commitment results count"
     yield "as delivered when an N-EVENT-REPORT commits them, on the same association or on one to our SCP"
@@ -129,6 +136,10 @@ def _initiator(config: Config) -> Iterator[str]:
     yield "are final for the object, 415 and reason 0122 after its fallback. `echo` asks for one study (QIDO-RS, limit 1)."
     yield ""
     yield from _retrieval(config)
+
+
+def _place(peer: PeerConfig) -> str:
+    return peer.dicomweb.url if peer.dicomweb is not None else f"{peer.host}:{peer.port}"
 
 
 def _retrieval(config: Config) -> Iterator[str]:
