@@ -52,7 +52,7 @@ def benchmark(context: click.Context, repeats: int, out: Path) -> None:
 
 
 @benchmark.command("ingest")
-@click.option("--images", default=60, show_default=True, type=click.IntRange(4, 100000), help="Images of 512x512 in each run.")
+@click.option("--images", default=48, show_default=True, type=click.IntRange(4, 100000), help="Images of 512x512 in each run.")
 @click.option("--only", default="", help="Part of the text of the conditions to measure; all by default.")
 @click.option("--receiver", "receivers", multiple=True, type=click.Choice(list(RECEIVERS)), help="Beside the node.")
 @click.pass_obj

@@ -45,7 +45,7 @@ class Condition:
 CONDITIONS = tuple(Condition(*one) for one in product(_SIZES, SENDERS, _ASSOCIATIONS))
 
 
-def run(repeats: int, images: int = 60, only: str = "", receivers: Sequence[str] = tuple(RECEIVERS)) -> Section:
+def run(repeats: int, images: int = 48, only: str = "", receivers: Sequence[str] = tuple(RECEIVERS)) -> Section:
     """Measure.
 
     Parameters
