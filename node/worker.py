@@ -9,7 +9,6 @@ from pathlib import Path
 from pydantic import TypeAdapter
 from pydicom.uid import generate_uid
 
-from node.collaborators import Collaborators
 from node.config import Config, DestinationConfig
 from node.delivery import CommitmentDesk, Receipt, deliver_objects
 from node.domain.analysis import History, PriorReport
@@ -17,6 +16,7 @@ from node.domain.errors import Finding, Reason, Severity, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryOutcome
 from node.domain.report import ReportObject
+from node.durable import Collaborators
 from node.jobs import open_jobs
 from node.pipeline import Pipeline, open_pipeline
 from node.reporting import measurement_report, read_prior, read_report, report_content
@@ -24,7 +24,7 @@ from node.retention import Retention
 from node.returned import FeedbackDesk
 from node.shadow import ShadowRunner
 from node.store import CommitmentRequest, Commitments, PatientStudy, Store, commitment_answer, identify_patient, open_store
-from node.webhooks import Sender
+from node.webhooks import WebhookSender
 from node.workflows import work_until_stopped
 
 # What a delivery comes to lies in the store as JSON until the peer has committed it.
@@ -62,7 +62,7 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
             sweep_interval_minutes=config.retention.interval_minutes,
             shadow=ShadowRunner(config, store, stop) if config.shadow.enabled else None,
             collect_feedback=FeedbackDesk(store, jobs).collect,
-            sender=Sender(config.webhooks, config.web.public_url or f"http://{config.web.host}:{config.web.port}"),
+            sender=WebhookSender(config.webhooks, config.web.public_url or f"http://{config.web.host}:{config.web.port}"),
             require_manifest=store.require_manifest,
         )
         work_until_stopped(config, slot, collaborators, stop, on_ready)

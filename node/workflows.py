@@ -22,7 +22,6 @@ from typing import TypeVar
 from dbos import DBOS, ScheduleInput, StepOptions
 from pydantic import TypeAdapter
 
-from node.collaborators import Collaborators
 from node.config import Config, DestinationConfig, JobsConfig, RetryConfig
 from node.domain.errors import NodeError, PermanentError, Reason, TransientError, disk_refused
 from node.domain.identity import StudyInstanceUID
@@ -40,11 +39,9 @@ from node.domain.job import (
     ending_of,
     retry_delay_s,
 )
+from node.durable import Collaborators, NoticeWorkflow, ShadowWorkflow, notices_of
 from node.jobs import Claim, EngineSettings, Ledger, Task, Tries, WorkflowName, running_engine, shadow_subject
 from node.log import job_context
-from node.shadow import DurableSteps, ShadowWorkflow
-from node.webhooks import DurableSteps as NoticeSteps
-from node.webhooks import NoticeWorkflow, notices_of
 
 _log = logging.getLogger(__name__)
 
@@ -124,14 +121,14 @@ def register_workflows(collaborators: Collaborators, ledger: Ledger, jobs: JobsC
         with job_context(analysis=analysis_id, destination=destination, attempt=str(attempt)):
             return deliveries.run(AnalysisId(analysis_id), destination, attempt, first_attempt)
 
-    shadows = ShadowWorkflow(collaborators.shadow, ledger, DurableSteps(_step, _enqueue, _guarded))
+    shadows = ShadowWorkflow(collaborators.shadow, ledger, _EngineSteps())
 
     @DBOS.workflow(name=WorkflowName.SHADOW)
     def shadow(analysis_id: str, set_id: str, attempt: int) -> str:
         with job_context(analysis=analysis_id, attempt=str(attempt)):
             return shadows.run(AnalysisId(analysis_id), set_id, attempt)
 
-    notices = NoticeWorkflow(collaborators.sender, ledger, NoticeSteps(_step, _enqueue, _guarded))
+    notices = NoticeWorkflow(collaborators.sender, ledger, _EngineSteps())
 
     @DBOS.workflow(name=WorkflowName.NOTICE)
     def notice(analysis_id: str, webhook: str, occasion: str, body: str, attempt: int) -> str:
@@ -302,7 +299,8 @@ def _enqueue_shadow(collaborators: Collaborators, ledger: Ledger, analysis_id: A
 
 def _enqueue_notices(collaborators: Collaborators, analysis_id: AnalysisId, event: NoticeEvent, destination: str = "") -> None:
     """Let the webhooks know, in a queue of their own: whoever is told late or never, no delivery waits."""
-    for task in notices_of(collaborators.sender.webhooks, analysis_id, event, DBOS.workflow_id or "", destination):
+    webhooks = () if collaborators.sender is None else collaborators.sender.webhooks
+    for task in notices_of(webhooks, analysis_id, event, DBOS.workflow_id or "", destination):
         _enqueue(task)
 
 
@@ -361,6 +359,14 @@ def _is_transient(error: BaseException) -> bool:
 
 def _enqueue(task: Task, delay_s: float = 0.0) -> None:
     DBOS.enqueue_workflow_with_options(task.options(delay_s), *task.arguments)
+
+
+class _EngineSteps:
+    """The engine, for workflows that do not know it."""
+
+    step = staticmethod(_step)
+    enqueue = staticmethod(_enqueue)
+    guarded = staticmethod(_guarded)
 
 
 def _delay_s(failures: int, retry: RetryConfig) -> float:

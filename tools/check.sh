@@ -14,7 +14,7 @@ run "$bin/lint-imports"
 if [ "${1:-}" = "--all" ]; then
   run "$bin/python" tools/audit.py
   run tools/install_neighbours.sh
-  run "$bin/python" -m pytest -n 2 --dist loadfile
+  run "$bin/python" -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 else
   run "$bin/python" -m pytest tests/architecture tests/unit tests/property -n 2
 fi

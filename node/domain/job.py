@@ -59,6 +59,14 @@ class ShadowEnd(StrEnum):
     INTERRUPTED = "interrupted"
 
 
+@dataclass(frozen=True, slots=True)
+class ShadowOutcome:
+    """How a second analysis ended, and why, in words."""
+
+    end: ShadowEnd
+    message: str = ""
+
+
 class NoticeEvent(StrEnum):
     """What other programs can be told of a study."""
 

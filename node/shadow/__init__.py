@@ -5,7 +5,6 @@ studies, and whatever becomes of it, the worker goes on. What stays is its ``mea
 """
 
 from node.shadow.record import Overlap, ShadowReport, read_shadow
-from node.shadow.runner import ShadowOutcome, ShadowRunner
-from node.shadow.workflow import DurableSteps, ShadowWorkflow
+from node.shadow.runner import ShadowRunner
 
-__all__ = ["DurableSteps", "Overlap", "ShadowOutcome", "ShadowReport", "ShadowRunner", "ShadowWorkflow", "read_shadow"]
+__all__ = ["Overlap", "ShadowReport", "ShadowRunner", "read_shadow"]

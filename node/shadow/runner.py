@@ -8,13 +8,12 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from node.config import Config, render_config
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import ShadowEnd
+from node.domain.job import ShadowEnd, ShadowOutcome
 from node.pipeline import models_dir
 from node.shadow.record import keep_shadow
 from node.store import Store
@@ -23,14 +22,6 @@ _DECLINED = 3  # exit code of ``analyze``
 _LOWEST_PRIORITY = 19
 _LOOK_S, _END_S = 0.2, 10.0
 _ENDS = {0: ShadowEnd.MEASURED, _DECLINED: ShadowEnd.DECLINED}
-
-
-@dataclass(frozen=True, slots=True)
-class ShadowOutcome:
-    """How a second analysis ended, and why, in words."""
-
-    end: ShadowEnd
-    message: str = ""
 
 
 class ShadowRunner:

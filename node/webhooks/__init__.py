@@ -4,7 +4,8 @@ In: an occasion that a workflow saw, and section ``webhooks`` of the configurati
 Webhooks describes it, and a line in the audit trail. A message holds UIDs, states and codes of reasons: no patient, no value.
 """
 
+from node.webhooks.message import compose
 from node.webhooks.post import post, read_secret
-from node.webhooks.workflow import DurableSteps, NoticeWorkflow, Sender, notices_of
+from node.webhooks.sender import WebhookSender
 
-__all__ = ["DurableSteps", "NoticeWorkflow", "Sender", "notices_of", "post", "read_secret"]
+__all__ = ["WebhookSender", "compose", "post", "read_secret"]

@@ -6,11 +6,10 @@ import sys
 import threading
 from pathlib import Path
 
-from node.collaborators import Collaborators
-from node.config import load_config
+from node.config import Config, load_config
 from node.domain.errors import NodeError
+from node.durable import Collaborators, Sender
 from node.log import configure_logging
-from node.webhooks import Sender
 from node.workflows import work_until_stopped
 from tests.support.fake_world import FakeAnalyser, FakeDeliverer, FakeShadow, World
 
@@ -27,6 +26,12 @@ def digest(world: World, study_instance_uid: str) -> str:
     return found
 
 
+def sender_of(config: Config) -> Sender:
+    from node.webhooks import WebhookSender  # noqa: PLC0415 - a second of every start that needs none
+
+    return WebhookSender(config.webhooks, "http://node.example")
+
+
 def main(config_path: str, world_path: str, slot: str) -> int:
     config = load_config(Path(config_path))
     configure_logging(config.log.level)
@@ -40,7 +45,7 @@ def main(config_path: str, world_path: str, slot: str) -> int:
         config.destinations,
         sweep=lambda: world.note("swept") or "nothing",
         shadow=None if world.get("has shadow") is None else FakeShadow(world),
-        sender=Sender(config.webhooks, "http://node.example"),
+        sender=sender_of(config) if config.webhooks else None,
         collect_feedback=lambda: world.set("feedback collected") or "nothing",
     )
     try:

@@ -13,9 +13,8 @@ from pathlib import Path
 from node.config import DestinationConfig
 from node.domain.errors import Declined, Finding, PermanentError, Reason, Severity, TransientError
 from node.domain.identity import SOPInstanceUID, StudyInstanceUID
-from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryOutcome, ShadowEnd
+from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryOutcome, ShadowEnd, ShadowOutcome
 from node.domain.prediction import ModelIdentity
-from node.shadow import ShadowOutcome
 from tests.support.external import wait_until
 
 ROOT = Path(__file__).parents[2]

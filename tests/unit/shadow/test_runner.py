@@ -11,8 +11,8 @@ import pytest
 from node.config import Config, ShadowConfig
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import ShadowEnd
-from node.shadow import ShadowOutcome, ShadowRunner, read_shadow
+from node.domain.job import ShadowEnd, ShadowOutcome
+from node.shadow import ShadowRunner, read_shadow
 from node.store import Store, open_store, read_head
 from tests.support import shadow_stub
 from tests.support.dicom_peers import Uids, mr_instance, write_instance

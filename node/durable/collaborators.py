@@ -1,15 +1,14 @@
 """What the workflows need of the world: given by the worker role, and by fakes in tests."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from node.config import DestinationConfig
+from node.config import DestinationConfig, WebhookConfig
 from node.domain.identity import StudyInstanceUID
-from node.domain.job import AnalysisId, AnalysisOutcome, DeliveryOutcome
-from node.shadow import ShadowRunner
-from node.webhooks import Sender
+from node.domain.job import AnalysisId, AnalysisOutcome, DeliveryOutcome, Occasion, ShadowOutcome
+from node.domain.worklist import Noticed
 
 
 class Analyser(Protocol):
@@ -32,6 +31,31 @@ class Deliverer(Protocol):
         """Send what the destination wants of a folder; raise TransientError if it may work later."""
 
 
+class ShadowSet(Protocol):
+    """Analyses a study with a second set of models."""
+
+    @property
+    def set_id(self) -> str:
+        """Identity of the set."""
+
+    def run(self, study_instance_uid: StudyInstanceUID, digest: str, results: Path) -> ShadowOutcome:
+        """Analyse what the store holds of a study beside the results in a folder."""
+
+
+class Sender(Protocol):
+    """Tells webhooks what became of a study."""
+
+    @property
+    def webhooks(self) -> tuple[WebhookConfig, ...]:
+        """Whom to tell."""
+
+    def compose(self, occasion: Occasion, found: Noticed) -> str:
+        """Return the body of a message."""
+
+    def post(self, webhook: WebhookConfig, event_id: str, body: str, now_s: float) -> None:
+        """Tell one; raise TransientError if it did not take the message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Collaborators:
     """What the workflows need of the world.
@@ -47,7 +71,7 @@ class Collaborators:
     shadow
         Runs the second set of models, None if there is none.
     sender
-        Tells webhooks what became of a study.
+        Tells webhooks what became of a study, None if there are none.
     require_manifest
         Raises TransientError if this machine does not yet see all that the receiver announced under a name.
     """
@@ -59,6 +83,6 @@ class Collaborators:
     sweep: Callable[[], str] = str
     sweep_interval_minutes: int = 15
     collect_feedback: Callable[[], str] = str
-    shadow: ShadowRunner | None = None
-    sender: Sender = field(default_factory=Sender)
+    shadow: ShadowSet | None = None
+    sender: Sender | None = None
     require_manifest: Callable[[StudyInstanceUID, str], None] = lambda _study, _name: None

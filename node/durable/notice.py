@@ -1,31 +1,17 @@
-"""The durable steps of a message: composed once, posted until it is taken or given up, noted in the audit trail.
-
-The engine is given, so that nothing here knows it.
-"""
+"""The durable steps of a message: composed once, posted until it is taken or given up, noted in the audit trail."""
 
 import hashlib
 import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 
 from node.config import WebhookConfig
-from node.domain.errors import NodeError
 from node.domain.job import AnalysisId, NoticeEnd, NoticeEvent, Occasion, retry_delay_s
+from node.durable.collaborators import Sender
+from node.durable.steps import DurableSteps
 from node.jobs import Ledger, Notices, Task
-from node.webhooks.message import compose
-from node.webhooks.post import post
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Sender:
-    """What the messages need of the world: whom to tell, where our pages are, how to post."""
-
-    webhooks: tuple[WebhookConfig, ...] = ()
-    node_url: str = ""
-    post: Callable[[WebhookConfig, str, str, float], None] = post
 
 
 def notices_of(
@@ -38,31 +24,24 @@ def notices_of(
             yield Task.notice(analysis_id, webhook.name, Occasion(identity, event, destination))
 
 
-@dataclass(frozen=True, slots=True)
-class DurableSteps:
-    """What the workflow needs of the engine: a step that is not repeated once it has ended, work for later, a guard."""
-
-    step: Callable[[str, Callable[[], str]], str]
-    enqueue: Callable[[Task, float], None]
-    guarded: Callable[[Callable[[], str]], str | NodeError]
-
-
 class NoticeWorkflow:
     """One attempt to tell one webhook; the next is a job of its own, and no delivery waits for it."""
 
-    def __init__(self, sender: Sender, ledger: Ledger, steps: DurableSteps) -> None:
+    def __init__(self, sender: Sender | None, ledger: Ledger, steps: DurableSteps) -> None:
         self._sender = sender
-        self._webhooks = {webhook.name: webhook for webhook in sender.webhooks}
+        self._webhooks = {webhook.name: webhook for webhook in sender.webhooks} if sender is not None else {}
         self._notices = Notices(ledger)
         self._steps = steps
 
     def run(self, analysis_id: AnalysisId, webhook: str, occasion: Occasion, body: str, attempt: int) -> str:
         """Return how it ended, or ``waiting``."""
-        told = self._webhooks.get(webhook)
-        body = body or self._steps.step("compose", lambda: self._compose(analysis_id, occasion))
-        if told is None or not body:
+        sender, told = self._sender, self._webhooks.get(webhook)
+        if sender is None or told is None:
             return self._end(analysis_id, webhook, NoticeEnd.GONE, f"{occasion.event} {occasion.event_id}")
-        problem = self._steps.step("post", lambda: self._post(told, occasion.event_id, body))
+        body = body or self._steps.step("compose", lambda: self._compose(sender, analysis_id, occasion))
+        if not body:
+            return self._end(analysis_id, webhook, NoticeEnd.GONE, f"{occasion.event} {occasion.event_id}")
+        problem = self._steps.step("post", lambda: self._post(lambda: sender.post(told, occasion.event_id, body, time.time())))
         if not problem:
             return self._end(analysis_id, webhook, NoticeEnd.TOLD, f"{occasion.event} {occasion.event_id}")
         _log.warning("webhook failed", extra={"webhook": webhook, "explanation": problem, "attempt": attempt})
@@ -73,18 +52,14 @@ class NoticeWorkflow:
         self._steps.enqueue(Task.notice(analysis_id, webhook, occasion, body, attempt + 1), delay_s)
         return "waiting"
 
-    def _compose(self, analysis_id: AnalysisId, occasion: Occasion) -> str:
+    def _compose(self, sender: Sender, analysis_id: AnalysisId, occasion: Occasion) -> str:
         found = self._notices.find(analysis_id, occasion.destination)
-        return "" if found is None else compose(occasion, found, self._sender.node_url)
+        return "" if found is None else sender.compose(occasion, found)
 
-    def _post(self, webhook: WebhookConfig, event_id: str, body: str) -> str:
+    def _post(self, post: Callable[[], None]) -> str:
         """Return why it was not taken; empty if it was."""
-
-        def told() -> str:
-            self._sender.post(webhook, event_id, body, time.time())
-            return ""
-
-        return str(self._steps.guarded(told))
+        done = self._steps.guarded(post)
+        return "" if done is None else str(done)
 
     def _end(self, analysis_id: AnalysisId, webhook: str, end: NoticeEnd, message: str) -> str:
         def record() -> str:

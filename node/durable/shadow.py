@@ -1,14 +1,12 @@
 """The durable step of the second set of models; the engine is given, so that nothing here knows it."""
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
 
 from node.domain.errors import NodeError
-from node.domain.job import AnalysisId, ShadowEnd
+from node.domain.job import AnalysisId, ShadowEnd, ShadowOutcome
+from node.durable.collaborators import ShadowSet
+from node.durable.steps import DurableSteps
 from node.jobs import Ledger, Task, note_shadow, shadow_subject
-from node.shadow.runner import ShadowOutcome, ShadowRunner
 
 _log = logging.getLogger(__name__)
 
@@ -17,26 +15,10 @@ _MOST_ATTEMPTS = 10
 Json = dict[str, str]
 
 
-class Guard(Protocol):
-    """Returns what an action returns, or the error that it ended with."""
-
-    def __call__(self, action: Callable[[], ShadowOutcome], /) -> ShadowOutcome | NodeError:
-        """Do it."""
-
-
-@dataclass(frozen=True, slots=True)
-class DurableSteps:
-    """What the workflow needs of the engine: a step that is not repeated once it has ended, work for later, a guard."""
-
-    step: Callable[[str, Callable[[], Json]], Json]
-    enqueue: Callable[[Task, float], None]
-    guarded: Guard
-
-
 class ShadowWorkflow:
     """One second analysis; whatever becomes of it, the first results stand as they are."""
 
-    def __init__(self, runner: ShadowRunner | None, ledger: Ledger, steps: DurableSteps) -> None:
+    def __init__(self, runner: ShadowSet | None, ledger: Ledger, steps: DurableSteps) -> None:
         self._runner = runner
         self._ledger = ledger
         self._steps = steps

@@ -2,6 +2,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 
@@ -9,11 +10,12 @@ from node.config import ReportingConfig, RetryConfig, WebhookConfig
 from node.domain.errors import Finding, NodeError, Reason, Severity, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, NoticeEvent, Occasion
+from node.durable import NoticeWorkflow, notices_of
 from node.jobs import Claim, Ledger, Task
 from node.jobs.counting import count_all
 from node.jobs.database import database_url, open_engine, prepare_database
 from node.reporting import Software, build_report
-from node.webhooks import DurableSteps, NoticeWorkflow, Sender, notices_of
+from node.webhooks import WebhookSender
 from tests.support.analyses import synthetic_analysis
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -32,6 +34,9 @@ def ledger(tmp_path: Path):
     ledger.close()
 
 
+Result = TypeVar("Result")
+
+
 class Telling:
     """An engine that repeats nothing and an address that takes a message at the given attempt."""
 
@@ -39,10 +44,23 @@ class Telling:
         self.posted: list[tuple[str, str]] = []
         self.queued: list[tuple[Task, float]] = []
         self._taken_at = taken_at
-        steps = DurableSteps(lambda _name, action: action(), lambda task, delay: self.queued.append((task, delay)), guarded)
-        self.workflow = NoticeWorkflow(Sender((HOOK,), "https://node.example", self._post), ledger, steps)
+        self.webhooks = (HOOK,)
+        self.compose = WebhookSender(self.webhooks, "https://node.example").compose
+        self.workflow = NoticeWorkflow(self, ledger, self)
 
-    def _post(self, _webhook: WebhookConfig, event_id: str, body: str, _now_s: float) -> None:
+    def step(self, _name: str, action: Callable[[], Result]) -> Result:
+        return action()
+
+    def enqueue(self, task: Task, delay_s: float) -> None:
+        self.queued.append((task, delay_s))
+
+    def guarded(self, action: Callable[[], Result]) -> Result | NodeError:
+        try:
+            return action()
+        except NodeError as error:
+            return error
+
+    def post(self, _webhook: WebhookConfig, event_id: str, body: str, _now_s: float) -> None:
         self.posted.append((event_id, body))
         if len(self.posted) < self._taken_at:
             raise TransientError(Reason.PEER_REJECTED, "webhook ris answered 503")
@@ -54,13 +72,6 @@ class Telling:
             _, name, text, body, attempt = self.queued[len(ends) - 1][0].arguments
             ends.append(self.workflow.run(analysis_id, str(name), Occasion.parse(str(text)), str(body), int(attempt)))
         return ends
-
-
-def guarded(action: Callable[[], str]) -> str | NodeError:
-    try:
-        return action()
-    except NodeError as error:
-        return error
 
 
 def analysed(ledger: Ledger, folder: Path | None = None) -> AnalysisId:
