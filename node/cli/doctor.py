@@ -1,6 +1,7 @@
 """``cspine-node doctor``: what is wrong here, as a table or as JSON."""
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,6 +15,7 @@ from rich.table import Table
 from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
 from node.config import load_config
 from node.doctor import Check, CheckResult, model_checks, run_checks
+from node.web import load_credentials
 
 _STYLES = {CheckResult.OK: "green", CheckResult.WARNING: "yellow", CheckResult.FAILED: "bold red"}
 
@@ -22,7 +24,7 @@ _STYLES = {CheckResult.OK: "green", CheckResult.WARNING: "yellow", CheckResult.F
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 def doctor(config_path: Path | None, as_json: bool) -> None:
-    """Check configuration, disk, database, clock, port, certificates, models and destinations.
+    """Check configuration, disk, database, clock, port, certificates, web, webhooks, models and destinations.
 
     Exit code 0: all is well, or there are warnings only; 1: something failed, or the configuration is not valid; 2: wrong usage.
     """
@@ -30,7 +32,7 @@ def doctor(config_path: Path | None, as_json: bool) -> None:
     config = load_config(path)
     checks = (
         Check("configuration", CheckResult.OK, f"{path or 'the defaults'}: valid"),
-        *run_checks(config, lambda: model_checks(config)),
+        *run_checks(config, lambda: model_checks(config), lambda: load_credentials(config.web, os.environ)),
     )
     if as_json:
         click.echo(json.dumps([asdict(check) for check in checks], indent=2))

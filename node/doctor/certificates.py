@@ -25,7 +25,12 @@ def certificate_checks(config: Config) -> Iterator[Check]:
                 f"{name} certificate", tls.certificate_file, own_certificate_ends_at(tls.certificate_file, tls.key_file)
             )
         if tls.ca_file is not None:
-            yield _checked(f"{name} authorities", tls.ca_file, authorities_end_at(tls.ca_file))
+            yield authorities_check(f"{name} authorities", tls.ca_file)
+
+
+def authorities_check(name: str, path: Path) -> Check:
+    """Return what is to be said of a file of authorities that we trust."""
+    return _checked(name, path, authorities_end_at(path))
 
 
 def expiry(name: str, ends_at_s: float, where: str, now_s: float) -> Check:

@@ -14,9 +14,9 @@ from node.domain.errors import NodeError, Reason
 from node.domain.report import ReportKind
 
 _CONNECT_TIMEOUT_S = 5.0
-# Where a node that listens on every address is reached from this machine.
-_LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
-_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
+#: What is reached from this machine only; and where a node that listens on every address is reached from it.
+LOCAL = frozenset({"127.0.0.1", "::1", "localhost"})
+LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104 - compared, not bound
 
 
 def port_check(config: Config) -> Check:
@@ -37,7 +37,7 @@ def peers_check(config: Config) -> Check:
     """Say who may send studies. AE titles keep out what is misconfigured, and no stranger."""
     reception = config.reception
     is_restricted = bool(
-        reception.bind_address in _LOCAL
+        reception.bind_address in LOCAL
         or reception.allowed_networks
         or reception.allowed_calling_ae_titles
         or (reception.tls and reception.tls.ca_file)
@@ -49,7 +49,7 @@ def peers_check(config: Config) -> Check:
 
 def _own_port(config: Config, where: str) -> Check:
     reception = config.reception
-    host = _LOOPBACK.get(reception.bind_address, reception.bind_address)
+    host = LOOPBACK.get(reception.bind_address, reception.bind_address)
     ourselves = DestinationConfig(
         name="self", host=host, port=reception.port, ae_title=reception.ae_title, timeout_s=_CONNECT_TIMEOUT_S
     )

@@ -4,7 +4,7 @@ In: the job database, the store and the configuration. Out: pages, made by pure 
 It analyses nothing, changes no result, and shows no name, number or birth date of a patient.
 """
 
-from node.web.password import hash_password
+from node.web.password import hash_password, load_credentials
 from node.web.server import run_web
 
-__all__ = ["hash_password", "run_web"]
+__all__ = ["hash_password", "load_credentials", "run_web"]

@@ -9,12 +9,16 @@ import pytest
 from pynetdicom import AE
 from pynetdicom.sop_class import Verification
 
-from node.config import Config, DestinationConfig, ReceptionConfig, RetentionConfig
+from node.config import Config, DestinationConfig, ReceptionConfig, RetentionConfig, WebConfig, WebhookConfig
 from node.doctor import Check, CheckResult, run_checks
 from node.doctor.certificates import expiry
+from node.doctor.web import webhook_checks
 from node.domain.errors import PermanentError, Reason
+from node.web import load_credentials
 from tests.support.certificates import Authority
 from tests.support.external import drops_sockets, free_port
+from tests.support.hearing import hearing
+from tests.support.web_world import WebWorld, running_web
 
 
 def config(folder: Path, *, database: str | None = None, destinations=(), **reception: object) -> Config:
@@ -24,6 +28,7 @@ def config(folder: Path, *, database: str | None = None, destinations=(), **rece
         database=database or f"sqlite:{folder / 'jobs.db'}",
         reception=ReceptionConfig.model_validate(fields),
         destinations=destinations,
+        web=WebConfig(port=0),
     )
 
 
@@ -46,6 +51,7 @@ def test_a_sound_node_passes_and_is_told_that_nothing_is_delivered(tmp_path: Pat
         "clock": CheckResult.OK,
         "reception": CheckResult.OK,
         "peers": CheckResult.OK,
+        "web": CheckResult.OK,
         "models": CheckResult.OK,
         "destinations": CheckResult.WARNING,
     }
@@ -191,3 +197,44 @@ def test_certificates_in_files_are_read(tmp_path: Path):
     own.certificate.write_text("nothing")
     checks = run_checks(config(tmp_path, tls=tls | {"ca_file": own.certificate}), lambda: ())
     assert results(checks)["reception certificate"] is results(checks)["reception authorities"] is CheckResult.FAILED
+
+
+def of_web(folder: Path, web: WebConfig, environment: dict[str, str] | None = None) -> dict[str, Check]:
+    sound = config(folder).model_copy(update={"web": web})
+    found = run_checks(sound, lambda: (), lambda: load_credentials(web, environment or {}))
+    return {check.name: check for check in found if check.name.startswith("web")}
+
+
+def test_pages_beyond_loopback_need_a_password_and_tls(tmp_path: Path):
+    open_to_all = WebConfig(host="0.0.0.0", port=0)  # noqa: S104 - looked at, not bound
+    assert of_web(tmp_path, open_to_all)["web"].result is CheckResult.FAILED
+    missing = open_to_all.model_copy(update={"password_file": tmp_path / "none"})
+    assert "password_file" in of_web(tmp_path, missing)["web"].message
+    with_password = {"CSPINE_WEB_PASSWORD": "long enough for a test"}
+    found = of_web(tmp_path, open_to_all, with_password)
+    assert {name: one.result for name, one in found.items()} == {"web": CheckResult.OK, "web access": CheckResult.WARNING}
+    behind_proxy = open_to_all.model_copy(update={"secure_cookie": True})
+    assert set(of_web(tmp_path, behind_proxy, with_password)) == {"web"}
+
+
+def test_the_port_of_the_pages_is_free_ours_or_taken(tmp_path: Path):
+    assert "is free" in of_web(tmp_path, WebConfig(port=free_port()))["web"].message
+    with hearing() as other:
+        taken = of_web(tmp_path, WebConfig(port=other.port))["web"]
+        assert (taken.result, "choose another web.port" in taken.message) == (CheckResult.FAILED, True)
+    world = WebWorld(tmp_path)
+    with running_web(world.config) as port:
+        assert "web role runs" in of_web(tmp_path, WebConfig(port=port))["web"].message
+    assert of_web(tmp_path, WebConfig(enabled=False))["web"].message == "switched off"
+
+
+def test_webhooks_are_looked_at_and_not_told(tmp_path: Path):
+    with hearing() as heard:
+        hook = WebhookConfig(name="ris", url=heard.url)
+        look = lambda one: [*webhook_checks(Config(webhooks=(one,)))]  # noqa: E731
+        assert [check.result for check in look(hook)] == [CheckResult.WARNING, CheckResult.OK]
+        (unread,) = look(hook.model_copy(update={"secret_file": tmp_path / "none"}))
+        assert (unread.result, "secret_file" in unread.message) == (CheckResult.FAILED, True)
+        assert heard.messages == []
+    silent = look(hook)
+    assert "does not answer" in silent[-1].message
