@@ -150,7 +150,13 @@ def _retrieval(config: Config) -> Iterator[str]:
     yield "Study and Series Instance UID, Modality MR. No relational queries. MR series are moved or got one by one; over C-GET"
     yield "we are the SCP of MR Image, Enhanced MR Image and Legacy Converted Enhanced MR Image Storage, in the native encodings."
     yield ""
-    sources = [(one.name, one.ae_title, f"{one.host}:{one.port}", f"C-{one.retrieve.upper()}") for one in config.sources]
+    yield "Over DICOMweb: QIDO-RS `/studies` and `/studies/{study}/series` with the same keys,"
+    yield 'WADO-RS `/studies/{study}/series/{series}` as multipart/related of type "application/dicom" with transfer-syntax=*.'
+    yield ""
+    sources = [
+        (one.name, one.ae_title or "none", _place(one), "WADO-RS" if one.dicomweb else f"C-{one.retrieve.upper()}")
+        for one in config.sources
+    ]
     yield from _table(("source in this configuration", "AE title", "address", "retrieval"), sources)
 
 

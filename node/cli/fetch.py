@@ -20,7 +20,7 @@ _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - what a receiver may be to
 @click.option("--accession-number", default="", help="Accession number.")
 @click.option("--patient-id", default="", help="Patient ID; every MR study of the patient.")
 @click.option("--list", "is_listed", is_flag=True, help="Only show what there is.")
-@click.option("--out", "out_dir", type=click.Path(file_okay=False, path_type=Path), help="Write files here instead, by C-GET.")
+@click.option("--out", "out_dir", type=click.Path(file_okay=False, path_type=Path), help="Write files here, not by C-MOVE.")
 @config_option
 def fetch(source_name: str, is_listed: bool, out_dir: Path | None, config_path: Path | None, **keys: str) -> None:
     """Fetch the MR series of studies from SOURCE (section `sources`) into the running node; exit code 1 if one is missing."""
@@ -40,7 +40,7 @@ def fetch(source_name: str, is_listed: bool, out_dir: Path | None, config_path: 
             folder = out_dir / study.study_instance_uid
             folder.mkdir(parents=True, exist_ok=True)
             outcome = archive.get(study, folder)
-        elif source.retrieve == "move":
+        elif archive.can_move:
             outcome = archive.move(study, config.reception.ae_title)
         else:
             with tempfile.TemporaryDirectory(prefix="fetch-") as temporary:

@@ -70,7 +70,7 @@ class SourceConfig(PeerConfig):
     retrieve: Literal["move", "get"] = Field(
         "move",
         description="move: the PACS sends to our receiver (C-MOVE; it must know our AE title, host and port). "
-        "get: over the association that asks (C-GET), then to our receiver.",
+        "get: over the association that asks (C-GET), then to our receiver; so does DICOMweb, whatever stands here.",
     )
     maximum_studies: int = Field(20, ge=1, le=10000, description="A query that finds more studies than this fetches none.")
 

@@ -8,6 +8,7 @@ from pydicom.uid import UID
 from node.config import SourceConfig
 from node.delivery.query import FIND_MODEL, FoundStudy, StudyQuery, find_studies
 from node.delivery.retrieve import GET_MODEL, MOVE_MODEL, Retrieved, get_study, move_study
+from node.delivery.web_archive import find_studies_web, get_study_web
 
 
 def retrieve_sop_classes() -> tuple[UID, ...]:
@@ -22,8 +23,15 @@ class Archive:
     source: SourceConfig
     calling_ae_title: str
 
+    @property
+    def can_move(self) -> bool:
+        """Whether studies are to be sent by the archive itself."""
+        return self.source.retrieve == "move" and self.source.dicomweb is None
+
     def find(self, query: StudyQuery) -> tuple[FoundStudy, ...]:
         """Return the studies that match, as :func:`~node.delivery.query.find_studies`."""
+        if self.source.dicomweb is not None:
+            return find_studies_web(self.source, query)
         return find_studies(self.source, self.calling_ae_title, query)
 
     def move(self, study: FoundStudy, receiving_ae_title: str) -> Retrieved:
@@ -32,4 +40,6 @@ class Archive:
 
     def get(self, study: FoundStudy, folder: Path) -> Retrieved:
         """Write a study below a folder, as :func:`~node.delivery.retrieve.get_study`."""
+        if self.source.dicomweb is not None:
+            return get_study_web(self.source, study, folder)
         return get_study(self.source, self.calling_ae_title, study, folder)

@@ -1,10 +1,9 @@
 """A DICOMweb service: bounded requests to it; its refusals become our errors."""
 
 import base64
-import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,6 @@ from urllib3.exceptions import HTTPError, SSLError
 from node.config import DicomwebConfig, PeerConfig
 from node.delivery.tls import destination_context
 from node.domain.errors import PermanentError, Reason, TransientError
-
-_log = logging.getLogger(__name__)
 
 JSON = "application/dicom+json"
 #: An answer to one of our requests takes some kilobytes; what is longer is none.
@@ -51,12 +48,16 @@ class WebPeer:
     def get(self, path: str, fields: Mapping[str, str]) -> WebAnswer:
         """Ask for JSON."""
         with self._answered("GET", path, {"Accept": JSON}, fields=fields) as answer:
-            return self._read(answer)
+            return self._read(answer, Reason.QUERY_REFUSED)
+
+    def streamed(self, path: str, accept: str) -> AbstractContextManager[urllib3.BaseHTTPResponse]:
+        """Ask for what is too large to be kept; who reads it bounds it. No wait for more of it is longer than the timeout."""
+        return self._answered("GET", path, {"Accept": accept})
 
     def post(self, path: str, headers: Mapping[str, str], body: Iterable[bytes]) -> WebAnswer:
         """Send a body in parts; the answer is to be JSON."""
         with self._answered("POST", path, {"Accept": JSON, **headers}, body=body) as answer:
-            return self._read(answer)
+            return self._read(answer, Reason.STORE_FAILED)
 
     @contextmanager
     def _answered(
@@ -91,14 +92,14 @@ class WebPeer:
             what = f"{self.address} cannot be reached or did not answer within {self._timeout_s:g} s ({type(error).__name__})"
             raise TransientError(Reason.PEER_UNREACHABLE, f"{what}; check url, the network and that it runs") from error
 
-    def _read(self, answer: urllib3.BaseHTTPResponse) -> WebAnswer:
-        """Return the whole answer; each part, all of it and its length are bounded."""
+    def _read(self, answer: urllib3.BaseHTTPResponse, reason: Reason) -> WebAnswer:
+        """Return the whole answer; each part, all of it and its length are bounded, the latter with a reason."""
         body, ends_at_s = bytearray(), time.monotonic() + self._timeout_s
         while part := answer.read1(_PART_BYTES):
             body += part
             if len(body) > MAXIMUM_ANSWER_BYTES:
                 what = f"{self.address} answered with more than {MAXIMUM_ANSWER_BYTES} bytes"
-                raise PermanentError(Reason.STORE_FAILED, what)
+                raise PermanentError(reason, what)
             if time.monotonic() > ends_at_s:
                 what = f"{self.address} did not finish its answer within {self._timeout_s:g} s"
                 raise TransientError(Reason.PEER_UNREACHABLE, what)

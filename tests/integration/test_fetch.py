@@ -26,6 +26,13 @@ sources:
 """
 
 
+WEB = """
+reception: {{ae_title: {ae_title}, port: {own}, bind_address: 127.0.0.1, minimum_free_disk_mb: 0}}
+sources:
+  - {{name: archive, dicomweb: {{url: "http://127.0.0.1:{web}/dicom-web"}}, timeout_s: 10, maximum_studies: 2}}
+"""
+
+
 @dataclass(frozen=True)
 class World:
     """An archive that holds studies, and a receiver that it knows as CSPINE."""
@@ -36,14 +43,19 @@ class World:
     study: str
     images: tuple[str, ...]
 
+    def config(self, retrieve: str, ae_title: str = "CSPINE") -> str:
+        if retrieve == "web":
+            return WEB.format(own=self.receiver.port, web=self.archive.http_port, ae_title=ae_title)
+        return CONFIG.format(own=self.receiver.port, pacs=self.archive.dicom_port, retrieve=retrieve, ae_title=ae_title)
+
     def fetch(self, *arguments: str, retrieve: str = "move", ae_title: str = "CSPINE") -> Result:
-        text = CONFIG.format(own=self.receiver.port, pacs=self.archive.dicom_port, retrieve=retrieve, ae_title=ae_title)
+        text = self.config(retrieve, ae_title)
         (self.folder / "config.yaml").write_text(text)
         return CliRunner().invoke(program, ["fetch", "archive", *arguments, "--config", str(self.folder / "config.yaml")])
 
     def fetched(self, *arguments: str, retrieve: str = "move") -> str:
         """Return what the command prints in a process of its own: beside a receiver pynetdicom keeps what arrives on disk."""
-        text = CONFIG.format(own=self.receiver.port, pacs=self.archive.dicom_port, retrieve=retrieve, ae_title="CSPINE")
+        text = self.config(retrieve)
         (self.folder / "config.yaml").write_text(text)
         command = [sys.executable, "-m", "node", "fetch", "archive", *arguments, "--config", str(self.folder / "config.yaml")]
         return subprocess.run(command, check=True, capture_output=True, text=True, timeout=120, cwd=ROOT).stdout
@@ -64,7 +76,7 @@ def put(archive: Orthanc, folder: Path, study: str, *, accession: str, patient: 
             write_instance(folder / f"{study}-{series}-{number}.dcm", instance)
             uids.append(str(instance.SOPInstanceUID))
     capture = mr_instance(Uids.new(study), sop_class=SecondaryCaptureImageStorage)
-    capture.AccessionNumber, capture.PatientID = accession, patient
+    capture.AccessionNumber, capture.PatientID, capture.StudyDate = accession, patient, "20260102"
     write_instance(folder / f"{study}-capture.dcm", capture)
     sent = send_files(archive.destination(), "TEST", sorted(folder.glob(f"{study}-*.dcm")), lambda _done, _total: None)
     assert sent.failed == ()
@@ -91,8 +103,9 @@ def refused(result: Result, reason: Reason, kind: type[NodeError] = PermanentErr
     return result.exception.message
 
 
-def test_list_shows_the_study_and_its_mr_series_and_no_patient(world: World):
-    result = world.fetch("--accession-number", "A1", "--list")
+@pytest.mark.parametrize("retrieve", ["get", "web"])
+def test_list_shows_the_study_and_its_mr_series_and_no_patient(world: World, retrieve: str):
+    result = world.fetch("--accession-number", "A1", "--list", retrieve=retrieve)
     assert result.exit_code == 0
     assert result.stdout == f"{world.study}  20260102  2 MR series\n"
 
@@ -107,7 +120,7 @@ def test_get_writes_the_mr_images_to_a_folder(world: World, tmp_path: Path):
     assert printed == f"{world.study}  20260102  2 MR series: 4 images, 0 failed\n"
 
 
-@pytest.mark.parametrize("retrieve", ["get", "move"])
+@pytest.mark.parametrize("retrieve", ["get", "move", "web"])
 def test_a_study_is_fetched_into_the_node_and_becomes_complete(world: World, retrieve: str):
     if world.receiver.store.study_uids():
         world.receiver.store.delete_study(world.study)
@@ -121,10 +134,13 @@ def test_a_patient_id_fetches_each_study_unless_they_are_too_many(world: World):
     assert result.stdout.count("MR series") == 1
     message = refused(world.fetch("--patient-id", "P2", "--list"), Reason.QUERY_INVALID)
     assert "3 studies that match, more than maximum_studies (2)" in message
+    message = refused(world.fetch("--patient-id", "P2", "--list", retrieve="web"), Reason.QUERY_INVALID)
+    assert "more studies that match than maximum_studies (2)" in message
 
 
-def test_nothing_found_is_an_error(world: World):
-    refused(world.fetch("--accession-number", "nowhere"), Reason.STUDY_UNKNOWN)
+@pytest.mark.parametrize("retrieve", ["get", "web"])
+def test_nothing_found_is_an_error(world: World, retrieve: str):
+    refused(world.fetch("--accession-number", "nowhere", retrieve=retrieve), Reason.STUDY_UNKNOWN)
 
 
 @pytest.mark.parametrize("arguments", [(), ("--accession-number", "A*"), ("--patient-id", "P?"), ("--study", "1.2\\1.3")])

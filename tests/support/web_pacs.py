@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from node.config import DestinationConfig
+from node.config import DestinationConfig, SourceConfig
 
 Answer = tuple[int, bytes]
 
@@ -17,6 +17,10 @@ class WebPacs:
 
     port: int
     requests: list[tuple[str, dict[str, str], bytes]] = field(default_factory=list)
+
+    def source(self) -> SourceConfig:
+        """Return it as a source."""
+        return SourceConfig.model_validate(self.destination().model_dump(include={"name", "dicomweb", "timeout_s"}))
 
     def destination(self, **dicomweb: object) -> DestinationConfig:
         """Return it as a destination."""
@@ -34,6 +38,7 @@ def running_web_pacs(answer: Callable[[bytes], Answer]) -> Iterator[WebPacs]:
             pacs.requests.append((f"{self.command} {self.path}", dict(self.headers), body))
             status, content = answer(body)
             self.send_response(status)
+            self.send_header("Content-Type", 'multipart/related; type="application/dicom"; boundary=b')
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
