@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tools.benchmark import growth, ingest, turnaround
+from tools.benchmark import analysis, delivery, growth, ingest, start_up, turnaround
 from tools.benchmark.figures import Section
 from tools.benchmark.receivers import NODE, RECEIVERS
 from tools.benchmark.record import write_section
@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SECTIONS: tuple[str, ...] = (
     "ingest",
     "growth",
+    "analysis",
+    "delivery",
+    "start_up",
 )
 
 
@@ -74,6 +77,27 @@ def measure_growth(settings: Settings) -> None:
 def measure_turnaround(settings: Settings) -> None:
     """Measure from the last image of a study to its SR in Orthanc."""
     _measure(settings, lambda: turnaround.run(settings.repeats))
+
+
+@benchmark.command("analysis")
+@click.pass_obj
+def measure_analysis(settings: Settings) -> None:
+    """One study from files to objects, stage by stage; the networks beside PyTorch."""
+    _measure(settings, lambda: analysis.run(settings.repeats))
+
+
+@benchmark.command("delivery")
+@click.pass_obj
+def measure_delivery(settings: Settings) -> None:
+    """Objects built and sent: seconds, associations, empty frames."""
+    _measure(settings, lambda: delivery.run(settings.repeats))
+
+
+@benchmark.command("start_up")
+@click.pass_obj
+def measure_start_up(settings: Settings) -> None:
+    """Commands until they answer; CPU and memory of the idle node."""
+    _measure(settings, lambda: start_up.run(settings.repeats))
 
 
 @benchmark.command()

@@ -1,0 +1,183 @@
+"""How long one study takes from files to finished objects, stage by stage, and the networks beside PyTorch."""
+
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+
+from node.config import Config
+from node.domain.study import ReceivedStudy
+from node.inference import ModelLibrary, choose_providers, load_manifest
+from node.inference.library import LoadedModel, verified_bytes
+from node.inference.session import OnnxSession, Session
+from node.measurement import measure_study
+from node.pipeline import Pipeline, examine, load_volumes, models_dir
+from node.selection import select_series
+from node.store import collect_studies
+from tools.benchmark.eager import EAGER, seconds_in_torch, torch_python
+from tools.benchmark.figures import Row, Section, Target, alternate
+from tools.benchmark.start_up import seconds_to_run
+from tools.phantom.study import AXIAL, SAGITTAL, PhantomSettings, write_phantom_study
+
+_NOT_MODELS_S, _NOT_MODELS_SHARE, _TO_EAGER = Target("<=", 0.7), Target("<=", 10), Target("<=", 0.6)
+#: 15 sagittal slices of 512x512 and 20 axial ones, without series that must be skipped.
+STUDY = PhantomSettings(
+    seed=3,
+    sagittal=replace(SAGITTAL, pixel_spacing_mm=(0.40625, 0.40625), rows=512, columns=512),
+    axial=replace(AXIAL, slices=20, pixel_spacing_mm=(0.44, 0.44), rows=320, columns=320),
+    distractors=False,
+)
+_T = TypeVar("_T")
+Batch = npt.NDArray[np.float32]
+
+
+class TimedSession:
+    """A network that counts the seconds spent in it, and keeps what it was given."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self.seconds, self.batches = 0.0, list[Batch]()
+
+    @property
+    def provider(self) -> str:
+        """What it runs on."""
+        return self._session.provider
+
+    def run(self, images: Batch) -> Batch:
+        """Return what the network says."""
+        begun = time.perf_counter()
+        maps = self._session.run(images)
+        self.seconds += time.perf_counter() - begun
+        self.batches.append(images)
+        return maps
+
+    def forget(self) -> None:
+        """Begin to count anew."""
+        self.seconds, self.batches = 0.0, []
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A pipeline whose networks are timed, and the study that it analyses."""
+
+    pipeline: Pipeline
+    sessions: Mapping[str, TimedSession]
+    study: ReceivedStudy
+    config: Config
+
+    @property
+    def in_models_s(self) -> float:
+        """Seconds in the networks since they forgot."""
+        return sum(one.seconds for one in self.sessions.values())
+
+
+def run(repeats: int) -> Section:
+    """Measure; every stage in each repeat, after one that warms up."""
+    with tempfile.TemporaryDirectory(prefix="benchmark-") as name:
+        folder = Path(name)
+        write_phantom_study(folder / "study", STUDY)
+        bench = open_bench(folder / "study")
+        _stages(bench, folder / "warm")
+        figures = [_stages(bench, folder / f"run{number}") for number in range(repeats)]
+        rows = [_row(quantity, tuple(one[quantity] for one in figures)) for quantity in figures[0]]
+        rows += [_cold(folder, repeats)]
+        of_torch, notes = _beside_torch(bench, folder, repeats)
+    settings = {"sagittal": 15, "axial": 20, "repeats": repeats}
+    return Section("analysis", "Analysis", (*rows, *of_torch), settings, notes)
+
+
+def open_bench(study: Path) -> Bench:
+    """Return a pipeline of the default configuration with timed networks, and a study out of a folder."""
+    config = Config()
+    section = config.inference
+    providers = choose_providers(("cpu",), ["CPUExecutionProvider"])
+    models, sessions = {}, {}
+    for name in (section.sagittal_segmentation, section.axial_segmentation, section.keypoints):
+        folder = models_dir(section) / name
+        manifest = load_manifest(folder)
+        session = TimedSession(OnnxSession(verified_bytes(folder, manifest), name, providers, section.threads))
+        models[manifest.task], sessions[name] = LoadedModel(manifest, session), session
+    library = ModelLibrary(models, section.batch_size)
+    return Bench(Pipeline(config, library), sessions, collect_studies([study]).studies[0], config)
+
+
+def _stages(bench: Bench, out: Path) -> dict[str, float]:
+    """Return the seconds of each stage of one analysis, and of the whole."""
+    for session in bench.sessions.values():
+        session.forget()
+    found: dict[str, float] = {}
+    selection = _timed(found, "selection", lambda: select_series(bench.study, bench.config.selection))
+    volumes, _ = _timed(found, "loading", lambda: load_volumes(selection))
+    series, measured = _timed(
+        found, "masks, corners and measurement", lambda: examine(volumes, bench.pipeline.library, bench.config.measurement)
+    )
+    if measured.sagittal is None:
+        raise RuntimeError("the study of the benchmark was not measured")
+    keypoints = measured.sagittal.keypoints
+    _timed(found, "measurement alone", lambda: measure_study(series, keypoints, bench.config.measurement))
+    found |= {f"network {name}": session.seconds for name, session in bench.sessions.items()}
+    for session in bench.sessions.values():
+        session.forget()
+    begun = time.perf_counter()
+    bench.pipeline.analyse(bench.study, out)
+    whole = time.perf_counter() - begun
+    others = whole - bench.in_models_s
+    inside = sum(found[one] for one in ("selection", "loading", "masks, corners and measurement"))
+    return found | {
+        "objects, pictures and files": whole - inside,
+        "the whole, warm": whole,
+        "all that is not networks": others,
+        "share that is not networks": 100 * others / whole,
+    }
+
+
+def _timed(found: dict[str, float], name: str, action: Callable[[], _T]) -> _T:
+    begun = time.perf_counter()
+    result = action()
+    found[name] = time.perf_counter() - begun
+    return result
+
+
+def _row(quantity: str, figures: tuple[float, ...]) -> Row:
+    targets = {"all that is not networks": _NOT_MODELS_S, "share that is not networks": _NOT_MODELS_SHARE}
+    unit = "%" if quantity.startswith("share") else "s"
+    return Row(quantity, "one study, CPU", unit, figures, target=targets.get(quantity))
+
+
+def _cold(folder: Path, repeats: int) -> Row:
+    command = ["-m", "node", "analyze", str(folder / "study"), "--out"]
+    figures = tuple(seconds_to_run(*command, str(folder / f"cold{number}")) for number in range(repeats))
+    return Row("the whole, cold: cspine-node analyze", "one study, CPU", "s", figures)
+
+
+def _beside_torch(bench: Bench, folder: Path, repeats: int) -> tuple[list[Row], tuple[str, ...]]:
+    """Return a row for each network whose weights lie beside it, and what could not be compared."""
+    python = torch_python()
+    if python is None:
+        return [], ("PyTorch eager: skipped, no Python with torch and timm (the extra `train`); name one in BENCHMARK_TORCH",)
+    rows, notes = [], []
+    for name, session in bench.sessions.items():
+        weights = models_dir(bench.config.inference) / name / "model.safetensors"
+        if not weights.is_file():
+            notes.append(f"PyTorch eager, {name}: skipped, its torch weights are not kept")
+            continue
+        batches = list(session.batches)
+        inputs = folder / f"{name}.npz"
+        np.savez(inputs, *batches)
+        competitors = {"node": partial(_seconds, session, batches), EAGER: partial(seconds_in_torch, python, weights, inputs)}
+        figures = alternate(competitors, repeats)
+        rows.append(Row("networks in ONNX Runtime", name, "s", figures["node"], figures[EAGER], EAGER, _TO_EAGER))
+    return rows, tuple(notes)
+
+
+def _seconds(session: Session, batches: list[Batch]) -> float:
+    begun = time.perf_counter()
+    for batch in batches:
+        session.run(batch)
+    return time.perf_counter() - begun
