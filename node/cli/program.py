@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import click
 
-from node import __version__
+import node
 from node.domain.errors import Declined, NodeError
 
 EXIT_ERROR = 1
@@ -59,8 +59,16 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
 
 
+def _print_version(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:  # noqa: FBT001 - click calls it
+    if is_asked:
+        click.echo(f"cspine-node, version {node.__version__}")
+        context.exit()
+
+
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(__version__, prog_name="cspine-node")
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_print_version, help="Show the version and exit."
+)
 def program() -> None:
     """DICOM-native inference node for cervical MR: spinal cord and canal compression as DICOM SEG and SR."""
 

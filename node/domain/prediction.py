@@ -1,7 +1,7 @@
 """What a model said, in coordinates of the source image."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -31,14 +31,18 @@ class Masks:
 
     probabilities: Mapping[Structure, Probabilities]
     model: ModelIdentity
+    _binary: dict[Structure, npt.NDArray[np.bool_]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         for probabilities in self.probabilities.values():
             probabilities.setflags(write=False)
 
     def binary(self, structure: Structure) -> npt.NDArray[np.bool_]:
-        """Return where a structure is present, bool [slice, row, column]."""
-        return np.asarray(self.probabilities[structure] >= BORDER_PROBABILITY)
+        """Return where a structure is present, bool [slice, row, column]; the same array each time, read-only."""
+        if structure not in self._binary:
+            self._binary[structure] = np.asarray(self.probabilities[structure] >= BORDER_PROBABILITY)
+            self._binary[structure].setflags(write=False)
+        return self._binary[structure]
 
 
 @dataclass(frozen=True, slots=True)
