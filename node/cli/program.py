@@ -59,7 +59,7 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
 
 
-def _print_version(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:  # noqa: FBT001 - click calls it
+def _print_version(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
     if is_asked:
         click.echo(f"cspine-node, version {node.__version__}")
         context.exit()
