@@ -15,6 +15,7 @@ from pynetdicom.pdu_primitives import SCP_SCU_RoleSelectionNegotiation
 from pynetdicom.presentation import PresentationContext
 
 from node.config import PeerConfig
+from node.delivery.checkpoint import guard_reactor
 from node.delivery.contexts import NATIVE, Encoding
 from node.delivery.tls import DestinationContext, destination_context
 from node.domain.errors import PermanentError, Reason, TransientError
@@ -60,7 +61,12 @@ def open_association(
         max_pdu=_MAXIMUM_PDU_BYTES,
         ext_neg=list(roles) or None,
         tls_args=None if tls is None else (tls, destination.host),
-        evt_handlers=[(evt.EVT_CONN_OPEN, _bound_connection), (evt.EVT_REJECTED, _keep_rejection, [rejections]), *handlers],
+        evt_handlers=[
+            (evt.EVT_CONN_OPEN, guard_reactor),
+            (evt.EVT_CONN_OPEN, _bound_connection),
+            (evt.EVT_REJECTED, _keep_rejection, [rejections]),
+            *handlers,
+        ],
     )
     if not association.is_established:
         raise _not_established(destination, association, rejections, tls)

@@ -48,6 +48,9 @@ NATIVE_AND_COMPRESSED = (
     JPEG2000Lossless,
 )
 
+#: Status (0000,0900) success, in an answer.
+STORED = b"\0\0\0\t\2\0\0\0\0\0"
+
 
 def storescu(receiver, *arguments: object) -> subprocess.CompletedProcess[str]:
     command = [require_tool("storescu"), "-v", "-aet", "SCANNER", "-aec", receiver.ae_title, *map(str, arguments)]
@@ -353,6 +356,6 @@ def test_a_request_may_be_cut_into_pdus_in_any_way(receiver, tmp_path: Path, is_
         connection.sendall(ASSOCIATE)
         assert connection.recv(4096)[:1] == b"\x02"
         connection.sendall(b"".join(struct.pack(">BBL", 4, 0, len(one)) + one for one in groups))
-        assert b"\0\0\0\t\2\0\0\0\0\0" in connection.recv(4096)  # Status (0000,0900) success
+        assert STORED in connection.recv(4096)
     (stored,) = receiver.files
     assert dataset_bytes(stored) == dataset_bytes(path)

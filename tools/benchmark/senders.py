@@ -14,6 +14,7 @@ from subprocess import PIPE
 from pydicom.uid import ExplicitVRLittleEndian, MRImageStorage
 from pynetdicom import AE, _config, build_context, evt
 
+from node.delivery.checkpoint import guard_reactor
 from tools.benchmark.receivers import ROOT, Receiver
 
 _TIMEOUT_S = 300.0
@@ -90,7 +91,8 @@ def main(ae_title: str, port: int, folder: Path) -> bool:
     sys.stdin.readline()
     entity = AE(ae_title="SCANNER")
     contexts = [build_context(MRImageStorage, ExplicitVRLittleEndian)]
-    association = entity.associate("127.0.0.1", port, contexts, ae_title=ae_title, evt_handlers=[(evt.EVT_CONN_OPEN, _be_prompt)])
+    handlers: list[evt.EventHandlerType] = [(evt.EVT_CONN_OPEN, _be_prompt), (evt.EVT_CONN_OPEN, guard_reactor)]
+    association = entity.associate("127.0.0.1", port, contexts, ae_title=ae_title, evt_handlers=handlers)
     answers = [association.send_c_store(path).get("Status") for path in paths] if association.is_established else [None]
     association.release()
     return set(answers) == {0}

@@ -11,8 +11,10 @@ from pathlib import Path
 
 from pydicom import Dataset, dcmread
 from pydicom.uid import generate_uid
-from pynetdicom import AE, build_context
+from pynetdicom import AE, build_context, evt
 from pynetdicom.association import Association
+
+from node.delivery.checkpoint import guard_reactor
 
 _TIMEOUT_S = 30.0
 
@@ -96,7 +98,8 @@ class Load:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = _TIMEOUT_S
         wanted = {(one.SOPClassUID, one.file_meta.TransferSyntaxUID) for one in instances}
         contexts = [build_context(sop_class, syntax) for sop_class, syntax in sorted(wanted)]
-        return entity.associate("127.0.0.1", self.port, contexts, ae_title=self.ae_title)
+        guard: list[evt.EventHandlerType] = [(evt.EVT_CONN_OPEN, guard_reactor)]
+        return entity.associate("127.0.0.1", self.port, contexts, ae_title=self.ae_title, evt_handlers=guard)
 
 
 def read_instances(folder: Path) -> list[Dataset]:
