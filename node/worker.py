@@ -23,7 +23,16 @@ from node.reporting import measurement_report, read_prior, read_report, report_c
 from node.retention import Retention
 from node.returned import FeedbackDesk
 from node.shadow import ShadowRunner
-from node.store import CommitmentRequest, Commitments, PatientStudy, Store, commitment_answer, identify_patient, open_store
+from node.store import (
+    CommitmentRequest,
+    Commitments,
+    Committed,
+    PatientStudy,
+    Store,
+    commitment_answer,
+    identify_patient,
+    open_store,
+)
 from node.webhooks import WebhookSender
 from node.workflows import work_until_stopped
 
@@ -144,12 +153,15 @@ class ReportDeliverer:
         if answer is None:
             message = f"{destination.name} stored the results and has not committed them yet"
             raise TransientError(Reason.NOT_COMMITTED, message)
+        outcome = _OUTCOME.validate_json(request.outcome)
+        if not answer.failed:
+            self._commitments.grant(folder, destination.name, Committed(self._now(), outcome.stored))
         self._commitments.settle(folder, destination.name)
         if answer.failed:
             codes = ", ".join(f"0x{code:04X}" for code in sorted(set(answer.failed.values())))
             message = f"{destination.name} did not commit {len(answer.failed)} results (reason {codes}); they are sent again"
             raise TransientError(Reason.NOT_COMMITTED, message)
-        return _OUTCOME.validate_json(request.outcome)
+        return outcome
 
     def _desk(self, destination: DestinationConfig, folder: Path) -> CommitmentDesk:
         def begin(receipt: Receipt) -> str:

@@ -5,7 +5,7 @@ Never decodes pixels, never opens a network connection, never builds a path from
 """
 
 from node.store.collect import CollectedStudies, collect_studies
-from node.store.commitments import CommitmentRequest, Commitments, commitment_answer
+from node.store.commitments import CommitmentRequest, Commitments, Committed, commitment_answer
 from node.store.head import InstanceHead, content_digest, read_head
 from node.store.patients import PatientStudy, identify_patient
 from node.store.returned import ReturnedObject
@@ -15,6 +15,7 @@ __all__ = [
     "CollectedStudies",
     "CommitmentRequest",
     "Commitments",
+    "Committed",
     "InstanceHead",
     "PatientStudy",
     "ReturnedObject",

@@ -4,6 +4,7 @@
 
     <root>/commitments/<transaction>                        empty while asked, then the answer as JSON
     <root>/results/<study>/.commitments/<analysis>.<peer>   the request, as JSON
+    <root>/results/<study>/.committed/<analysis>.<peer>     what was granted, as JSON; as long as the results
 
 Source: PS3.4 annex J (Storage Commitment Service Class, push model).
 """
@@ -20,6 +21,7 @@ from node.domain.identity import parse_uid
 from node.store.entry import write_entry
 
 _FOLDER = ".commitments"
+_GRANTED = ".committed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,14 @@ class CommitmentAnswer:
 
     transaction_uid: str
     failed: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a peer has taken over the responsibility for, and when, in seconds since the epoch."""
+
+    at: float
+    objects: tuple[str, ...]
 
 
 def commitment_answer(event_information: Dataset) -> CommitmentAnswer:
@@ -99,6 +109,20 @@ class Commitments:
         if request is not None:
             (self._transactions / parse_uid(request.transaction_uid)).unlink(missing_ok=True)
             _note(results_folder, peer).unlink(missing_ok=True)
+
+    def grant(self, results_folder: Path, peer: str, committed: Committed) -> None:
+        """Keep what a peer has committed of the results of a folder, to be shown."""
+        path = results_folder.parent / _GRANTED / f"{results_folder.name}.{peer}"
+        path.parent.mkdir(exist_ok=True)
+        write_entry(path, json.dumps(asdict(committed)))
+
+    def granted(self, results_folder: Path, peer: str) -> Committed | None:
+        """Return what a peer has committed of the results of a folder; None if it has not."""
+        path = results_folder.parent / _GRANTED / f"{results_folder.name}.{peer}"
+        if not path.is_file():
+            return None
+        found = json.loads(path.read_text(encoding="ascii"))
+        return Committed(float(found["at"]), tuple(found["objects"]))
 
     def forget(self, results: Path) -> None:
         """Forget every request for a study, whose folder of results is there still."""

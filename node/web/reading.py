@@ -73,12 +73,17 @@ def commitments_of(store: Store, folder: Path | None, destinations: Iterable[Des
         if not destination.storage_commitment or folder is None:
             continue
         request = store.commitments.pending(folder, destination.name)
-        if request is None:
+        granted = store.commitments.granted(folder, destination.name)
+        objects = frozenset() if granted is None else frozenset(granted.objects)
+        if request is None and granted is not None:
+            at = datetime.fromtimestamp(granted.at, UTC)
+            found[destination.name] = Commitment("committed", committed_at=at, objects=objects)
+        elif request is None:
             found[destination.name] = Commitment("open")
         else:
             answer = store.commitments.answered(request.transaction_uid)
             found[destination.name] = Commitment(
-                "asked" if answer is None else "answered", datetime.fromtimestamp(request.asked_at, UTC)
+                "asked" if answer is None else "answered", datetime.fromtimestamp(request.asked_at, UTC), objects=objects
             )
     return found
 

@@ -50,6 +50,7 @@ class DeliveryView:
     attempt: int
     commitment: str
     commitment_asked_at: datetime | None
+    committed_at: datetime | None
     reason: str | None
     message: str
     next_attempt_at: datetime | None
@@ -64,6 +65,7 @@ class ObjectView:
     kind: str
     sop_class_uid: str
     sop_instance_uid: str
+    committed_by: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +127,12 @@ class StudyView:
 
 @dataclass(frozen=True, slots=True)
 class Commitment:
-    """What is known of a storage commitment: ``off``, ``asked``, ``answered`` or ``open`` (not asked yet or settled)."""
+    """What is known of a storage commitment: ``off``, ``asked``, ``answered``, ``committed`` or ``open`` (not asked yet)."""
 
     word: str
     asked_at: datetime | None = None
+    committed_at: datetime | None = None
+    objects: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +183,7 @@ def study_view(rows: StudyRows) -> StudyView:
         changes=() if document is None else changes(document),
         skipped=() if document is None else skipped(document),
         pictures=() if document is None else document.pictures,
-        objects=tuple(_object(one) for one in rows.objects),
+        objects=tuple(_object(one, rows) for one in rows.objects),
         deliveries=() if current is None else tuple(_delivery(one, rows) for one in current.deliveries),
         feedback=tuple(_feedback(rows.history)),
         shadow=None if document is None or rows.shadow is None else shadow_view(document, rows.shadow),
@@ -200,8 +204,10 @@ def _study_reasons(current: AnalysisEntry | None, document: MeasurementsDocument
     return tuple(sorted(dict.fromkeys(found), key=lambda one: SEVERITIES.index(one.severity)))
 
 
-def _object(one: ReportObject) -> ObjectView:
-    return ObjectView(one.kind.value, one.instance.sop_class_uid, one.instance.sop_instance_uid)
+def _object(one: ReportObject, rows: StudyRows) -> ObjectView:
+    uid = one.instance.sop_instance_uid
+    committed_by = tuple(name for name, commitment in sorted(rows.commitments.items()) if uid in commitment.objects)
+    return ObjectView(one.kind.value, one.instance.sop_class_uid, uid, committed_by)
 
 
 def _delivery(one: DeliveryEntry, rows: StudyRows) -> DeliveryView:
@@ -215,6 +221,7 @@ def _delivery(one: DeliveryEntry, rows: StudyRows) -> DeliveryView:
         attempt=one.attempt,
         commitment=commitment.word,
         commitment_asked_at=commitment.asked_at,
+        committed_at=commitment.committed_at,
         reason=one.reason,
         message=one.message,
         next_attempt_at=one.next_attempt_at,

@@ -123,6 +123,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "commitment_off": ("not asked for", "未请求"),
     "commitment_asked": ("asked, no answer yet", "已请求，尚无答复"),
     "commitment_answered": ("answered", "已答复"),
+    "committed_by": ("Committed by", "已承诺方"),
+    "commitment_committed": ("committed", "已承诺"),
     "commitment_open": ("nothing outstanding", "无待答复请求"),
     "next_attempt": ("Next attempt", "下次尝试"),
     "versions": ("Versions", "版本记录"),

@@ -18,6 +18,7 @@ from node.domain.identity import StudyInstanceUID
 from node.domain.report import ReportKind, ReportObject
 from node.reporting.folder import write_report
 from node.store import Store, commitment_answer
+from node.web.reading import commitments_of
 from node.worker import ReportDeliverer
 from tests.support.dicom_peers import report_object, running_receiver
 from tests.support.orthanc import running_orthanc
@@ -78,6 +79,8 @@ def test_orthanc_commits_on_an_association_to_our_receiver(tmp_path):
         assert len(outcome.stored) == 2
         assert outcome.refused == ()
         assert here.leftovers() == []
+        granted = commitments_of(here.store, here.folder, [orthanc.destination(storage_commitment=True)])["orthanc"]
+        assert (granted.word, granted.objects) == ("committed", frozenset(outcome.stored))
         assert all(orthanc.find(uid) for uid in outcome.stored)
 
 
