@@ -25,6 +25,7 @@ from tests.support.dicom_peers import (
     write_instance,
 )
 from tests.support.external import drops_sockets, require_tool
+from tests.support.web_pacs import running_web_pacs
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,23 @@ def test_a_certificate_needs_its_key_in_the_configuration():
     text = "destinations:\n- {name: p, host: h, port: 1, ae_title: P, tls: {certificate_file: a.pem}}\n"
     with pytest.raises(ConfigError, match="belong together"):
         parse_config(text)
+
+
+@drops_sockets
+@pytest.mark.parametrize("is_known", [True, False])
+def test_a_dicomweb_service_must_have_a_certificate_of_its_authority(authority, theirs, tmp_path: Path, is_known: bool):
+    known = authority if is_known else Authority(tmp_path, "stranger")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(theirs.certificate, theirs.key)
+    with running_web_pacs(lambda _body: (200, b"[]"), context) as pacs:
+        service = {"url": f"https://127.0.0.1:{pacs.port}/dicom-web"}
+        fields = {"name": "pacs", "dicomweb": service, "tls": {"ca_file": known.own.certificate}, "timeout_s": 5}
+        destination = DestinationConfig.model_validate(fields)
+        if is_known:
+            assert echo(destination, "CSPINE").ms > 0
+            return
+        with pytest.raises(TransientError) as refused:
+            echo(destination, "CSPINE")
+        assert pacs.requests == []
+    assert refused.value.reason is Reason.PEER_UNREACHABLE
+    assert "TLS failed" in refused.value.message

@@ -1,5 +1,6 @@
 """A DICOMweb service that answers as a test says, and keeps what it was sent."""
 
+import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ class WebPacs:
 
 
 @contextmanager
-def running_web_pacs(answer: Callable[[bytes], Answer]) -> Iterator[WebPacs]:
+def running_web_pacs(answer: Callable[[bytes], Answer], tls: ssl.SSLContext | None = None) -> Iterator[WebPacs]:
     """Run a service of one path; ``answer`` makes status and body from the body of a request."""
 
     class Requests(BaseHTTPRequestHandler):
@@ -49,6 +50,8 @@ def running_web_pacs(answer: Callable[[bytes], Answer]) -> Iterator[WebPacs]:
             """Say nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Requests) as server:
+        if tls is not None:
+            server.socket = tls.wrap_socket(server.socket, server_side=True)
         pacs = WebPacs(server.server_address[1])
         thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
