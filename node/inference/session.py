@@ -1,7 +1,9 @@
 """ONNX Runtime behind a small protocol: one float32 array in, one out."""
 
 import logging
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -55,6 +57,22 @@ def choose_providers(wanted: Sequence[str], available: Sequence[str]) -> tuple[s
         message = f"none of the execution providers {', '.join(wanted) or '(none)'} is available; add cpu to inference.providers"
         raise PermanentError(Reason.PROVIDER_UNAVAILABLE, message)
     return chosen
+
+
+def provider_options(provider: str) -> dict[str, str]:
+    """Return the options of an execution provider, by its short name.
+
+    TensorRT builds an engine for each network, which takes minutes; it is kept, so that only the first start pays.
+    """
+    if provider != "tensorrt":
+        return {}
+    cache = str(Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "cspine-node" / "tensorrt")
+    return {
+        "trt_engine_cache_enable": "True",
+        "trt_engine_cache_path": cache,
+        "trt_timing_cache_enable": "True",
+        "trt_timing_cache_path": cache,
+    }
 
 
 class OnnxSession:
@@ -131,7 +149,8 @@ def _start(model: bytes, name: str, providers: Sequence[str], threads: int) -> t
     options.log_severity_level = 3
     for provider in providers:
         try:
-            session = onnxruntime.InferenceSession(model, options, providers=[PROVIDERS[provider]])
+            named = (PROVIDERS[provider], provider_options(provider))
+            session = onnxruntime.InferenceSession(model, options, providers=[named])
         except _ONNX_ERRORS as error:
             if provider == "cpu" or isinstance(error, _NOT_A_NETWORK):
                 raise PermanentError(Reason.MODEL_CORRUPT, f"model {name!r} cannot be loaded: {_short(error)}") from error

@@ -4,7 +4,7 @@ import pytest
 
 from node.domain.errors import PermanentError, Reason
 from node.inference import choose_providers
-from node.inference.session import OnnxSession
+from node.inference.session import OnnxSession, provider_options
 from tests.support.models import brightness_network
 
 CUDA, CPU, TENSORRT = "CUDAExecutionProvider", "CPUExecutionProvider", "TensorrtExecutionProvider"
@@ -32,6 +32,21 @@ def test_no_provider_is_an_error_that_says_what_to_do():
 def test_an_unknown_provider_is_named():
     with pytest.raises(PermanentError, match="'rocm'"):
         choose_providers(("rocm", "cpu"), [CPU])
+
+
+@pytest.mark.parametrize("provider", ["cuda", "cpu"])
+def test_only_tensorrt_keeps_engines(provider):
+    assert provider_options(provider) == {}
+    kept = provider_options("tensorrt")
+    assert (kept["trt_engine_cache_enable"], kept["trt_timing_cache_enable"]) == ("True", "True")
+    assert kept["trt_engine_cache_path"] == kept["trt_timing_cache_path"]
+    assert kept["trt_engine_cache_path"].endswith("/cspine-node/tensorrt")
+
+
+@pytest.mark.filterwarnings("ignore:Specified provider 'TensorrtExecutionProvider'")
+def test_tensorrt_that_is_not_there_falls_back_with_its_options():
+    session = OnnxSession(brightness_network(1), "toy", ("tensorrt", "cpu"), threads=1)
+    assert session.provider in {"tensorrt", "cpu"}
 
 
 def test_a_network_runs_in_batches_of_any_size():
