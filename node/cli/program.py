@@ -19,7 +19,7 @@ EXIT_DECLINED = 3
 #: Command -> module, and the sentence of ``--help``. Modules are imported when called: ``--help`` stays fast.
 COMMANDS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
-        "serve": ("node.cli.roles", "Run the whole node on this machine: receiver, worker and web."),
+        "serve": ("node.cli.serve", "Run the whole node on this machine: receiver, worker and web."),
         "receive": ("node.cli.roles", "Run the receiver: accept studies over DICOM."),
         "work": ("node.cli.work", "Run a worker: analyse and deliver studies."),
         "web": ("node.cli.web", "Run the web role: dashboard, metrics and health."),

@@ -1,29 +1,19 @@
-"""``cspine-node serve`` and ``receive``: the whole node on this machine, or its receiver alone."""
+"""``cspine-node receive``: the receiver alone."""
 
-import sys
 from pathlib import Path
 
 import click
 
-from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
+from node.cli.program import config_option, config_path_or_default
 from node.config import load_config
 from node.domain.identity import StudyInstanceUID
 from node.jobs import open_jobs
 from node.log import configure_logging
 from node.receiver import run_receiver
-from node.service import serve as run_service
 from node.service import stop_when_told
 from node.store import open_store
 
 supervised_option = click.option("--supervised", is_flag=True, hidden=True, help="End when standard input ends.")
-
-
-@click.command()
-@config_option
-def serve(config_path: Path | None) -> None:
-    """Run the receiver and the workers of this machine until a signal ends them."""
-    if not run_service(config_path_or_default(config_path), click.echo):
-        sys.exit(EXIT_ERROR)
 
 
 @click.command()
