@@ -73,48 +73,78 @@ def find_borders(
         Borders of a structure that lies inside this one (the cord in the canal): the piece that holds its middle is
         taken; without it, the largest piece.
     """
-    if not layers.levels:
-        nothing = np.empty(0)
-        return Borders(layers, nothing, nothing, np.empty(0, dtype=np.int64), nothing)
+    if not layers.levels or not (probabilities >= BORDER_PROBABILITY).any():
+        nothing = np.full(len(layers.levels), np.nan)
+        return Borders(layers, nothing, nothing, np.zeros(len(layers.levels), dtype=np.int64), nothing)
     depths = np.arange(-_BEFORE_WALL_MM, _BEHIND_WALL_MM + _RAY_STEP_MM / 2, _RAY_STEP_MM)
     rays = layers.origins[:, None, :] + depths[None, :, None] * layers.normals[:, None, :]
     # Blurred across the border only: along the cord a blur would fill in a sharp narrowing.
     sigma = _BLUR_PIXELS * plane.pixel_area_mm2**0.5 / _RAY_STEP_MM
     read = sample(probabilities, plane.from_plane_mm(rays))
     values = np.asarray(cv2.GaussianBlur(read, (41, 1), sigma, borderType=cv2.BORDER_REPLICATE), dtype=np.float64)
-    inside_mm = None if around is None else (around.anterior_mm + around.posterior_mm) / 2
-    found = [_borders_on_ray(row, depths, None if inside_mm is None else float(inside_mm[i])) for i, row in enumerate(values)]
-    anterior, posterior, certainty = (np.array([one[k] for one in found], dtype=np.float64) for k in (0, 1, 2))
+    inside_mm = np.full(len(values), np.nan) if around is None else (around.anterior_mm + around.posterior_mm) / 2
+    pieces = _pieces(values)
+    chosen = _chosen(pieces, depths, inside_mm)
+    anterior, posterior, certainty = np.full((3, len(values)), np.nan)
+    anterior[chosen.ray] = _crossings(values[chosen.ray], depths, chosen.start - 1)
+    posterior[chosen.ray] = _crossings(values[chosen.ray], depths, chosen.stop - 1)
+    certainty[chosen.ray] = chosen.mass / (chosen.stop - chosen.start)
     return Borders(
         layers,
         local_quadratic(layers.positions_mm, anterior, smoothing_mm),
         local_quadratic(layers.positions_mm, posterior, smoothing_mm),
-        np.array([one[3] for one in found], dtype=np.int64),
+        np.bincount(pieces.ray[(pieces.stop - pieces.start) * _RAY_STEP_MM > 1.0], minlength=len(values)),
         certainty,
     )
 
 
-def _borders_on_ray(values: FloatArray, depths: FloatArray, inside_mm: float | None) -> tuple[float, float, float, int]:
-    """Return anterior border, posterior border, mean probability between them, and the number of pieces."""
-    inside = np.concatenate([[False], values >= BORDER_PROBABILITY, [False]])
-    starts, stops = np.flatnonzero(~inside[:-1] & inside[1:]), np.flatnonzero(inside[:-1] & ~inside[1:])
-    if starts.size == 0:
-        return np.nan, np.nan, np.nan, 0
-    masses = np.array([values[start:stop].sum() for start, stop in zip(starts, stops, strict=True)])
-    pieces = int(((stops - starts) * _RAY_STEP_MM > 1.0).sum())
-    chosen = int(masses.argmax())
-    if inside_mm is not None and np.isfinite(inside_mm):
-        holding = np.flatnonzero((depths[starts] <= inside_mm) & (depths[stops - 1] >= inside_mm))
-        chosen = int(holding[0]) if holding.size else chosen
-    start, stop = int(starts[chosen]), int(stops[chosen])
-    return _crossing(values, depths, start - 1), _crossing(values, depths, stop - 1), float(values[start:stop].mean()), pieces
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pieces:
+    """Pieces of rays that lie inside the structure, in the order of the rays, shape (pieces,).
+
+    Parameters
+    ----------
+    ray
+        Index of the ray.
+    start, stop
+        First sample of the piece, and the first behind it.
+    mass
+        Sum of the probabilities of the piece.
+    """
+
+    ray: npt.NDArray[np.intp]
+    start: npt.NDArray[np.intp]
+    stop: npt.NDArray[np.intp]
+    mass: FloatArray
+
+    def only(self, indices: npt.NDArray[np.intp]) -> "_Pieces":
+        """Return some of the pieces."""
+        return _Pieces(self.ray[indices], self.start[indices], self.stop[indices], self.mass[indices])
 
 
-def _crossing(values: FloatArray, depths: FloatArray, before: int) -> float:
-    """Return the depth at which the probability crosses 0.5 between two samples; the end of the ray if it does not."""
-    if before < 0:
-        return float(depths[0])
-    if before + 1 >= depths.size:
-        return float(depths[-1])
-    low, high = values[before], values[before + 1]
-    return float(depths[before] + (BORDER_PROBABILITY - low) / (high - low) * (depths[before + 1] - depths[before]))
+def _pieces(values: FloatArray) -> _Pieces:
+    """Return all pieces of rays, shape (rays, samples), in which the probability is high enough."""
+    inside = np.pad(values >= BORDER_PROBABILITY, ((0, 0), (1, 1)))
+    ray, start = np.nonzero(~inside[:, :-1] & inside[:, 1:])
+    stop = np.nonzero(inside[:, :-1] & ~inside[:, 1:])[1]
+    mass = [values[one, first:last].sum() for one, first, last in zip(ray, start, stop, strict=True)]
+    return _Pieces(ray, start, stop, np.array(mass, dtype=np.float64))
+
+
+def _chosen(pieces: _Pieces, depths: FloatArray, inside_mm: FloatArray) -> _Pieces:
+    """Return one piece of each ray that has any: the one that holds the given depth of the ray, or else the largest."""
+    wanted_mm = inside_mm[pieces.ray]
+    is_holding = (depths[pieces.start] <= wanted_mm) & (depths[pieces.stop - 1] >= wanted_mm)
+    best_first = pieces.only(np.lexsort((-pieces.mass, ~is_holding, pieces.ray)))
+    return best_first.only(np.unique(best_first.ray, return_index=True)[1])
+
+
+def _crossings(values: FloatArray, depths: FloatArray, before: npt.NDArray[np.intp]) -> FloatArray:
+    """Return for each ray the depth at which the probability crosses 0.5 behind a sample; the end of the ray if it does not."""
+    crossings = depths[np.maximum(before, 0)]
+    ray = np.flatnonzero((before >= 0) & (before + 1 < depths.size))
+    sample_before = before[ray]
+    low, high = values[ray, sample_before], values[ray, sample_before + 1]
+    step_mm = depths[sample_before + 1] - depths[sample_before]
+    crossings[ray] += (BORDER_PROBABILITY - low) / (high - low) * step_mm
+    return crossings

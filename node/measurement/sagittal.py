@@ -177,7 +177,8 @@ def _worst_beside(
     worst: dict[Structure, CompressionRatio] = {}
     cords = [one[Structure.SPINAL_CORD] for one in slices]
     for index, borders in enumerate(slices):
-        if index == decisive:
+        is_whole = any(np.isfinite(one.widths_mm).all() for one in borders.values())
+        if index == decisive or not is_whole:  # without all widths there is no ratio
             continue
         straight = SlicePath.straight(index, len(cords[index].layers.levels))
         leaving = leaving_findings(cords, cords[index], straight.slices)
