@@ -104,6 +104,12 @@ class ModelManifest(_Part):
     border_probabilities: dict[str, Annotated[float, Field(gt=0.05, lt=0.95)]] = Field(
         {}, description="By structure, the probability of the network at which its border lies; 0.5 where none is given."
     )
+    zooms: tuple[Annotated[float, Field(ge=0.5, le=2)], ...] = Field(
+        (1.0,),
+        min_length=1,
+        max_length=8,
+        description="How large a slice with cord is shown, of the planned size; the mean counts.",
+    )
     licence: str
     training_data: str
     training_people: tuple[str, ...] = Field((), description="Names of the real volumes that the weights have seen.")
@@ -128,6 +134,18 @@ class ModelManifest(_Part):
         if unknown:
             raise ValueError(f"no structure is called {', '.join(sorted(unknown))}")
         return borders
+
+    @model_validator(mode="after")
+    def _zooms_change_the_spacing(self) -> Self:
+        if self.zooms != (1.0,) and not isinstance(self.plan, FixedSpacingPlan):
+            raise ValueError("zooms need a plan of a fixed spacing: a plan of a fixed size shows every slice as large")
+        return self
+
+    def zoomed(self, zoom: float) -> Self:
+        """Return the manifest whose input shows everything ``zoom`` times as large."""
+        if not isinstance(self.plan, FixedSpacingPlan):
+            return self
+        return self.model_copy(update={"plan": self.plan.model_copy(update={"spacing_mm": self.plan.spacing_mm / zoom})})
 
     def border_of(self, structure: Structure) -> float:
         """Return the probability of the network at which the border of a structure lies."""

@@ -1,5 +1,7 @@
 """Volume to masks."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,7 +10,7 @@ from node.domain.image import Volume
 from node.domain.prediction import BORDER_PROBABILITY, Masks, Probabilities
 from node.inference.islands import without_islands
 from node.inference.manifest import ModelManifest, View
-from node.inference.preprocess import ModelGrid, fit_grid, model_input, reference_signal
+from node.inference.preprocess import ModelGrid, Pixels, fit_grid, model_input, reference_signal
 from node.inference.session import Session
 
 
@@ -30,25 +32,47 @@ class Segmenter:
 
     def segment(self, volume: Volume) -> Masks:
         """Return probability maps of all structures for all slices, on the source grid; 0 on slices without a picture."""
-        grid = fit_grid(self._manifest, volume.planes[0], volume.voxels)
+        grids = [fit_grid(self._manifest.zoomed(zoom), volume.planes[0], volume.voxels) for zoom in self._manifest.zooms]
         reference = reference_signal(volume.voxels, self._manifest.reference_percentile)
-        structures = [Structure(channel) for channel in self._manifest.channels]
-        maps: dict[Structure, Probabilities] = {one: np.zeros(volume.voxels.shape, dtype=np.float16) for one in structures}
+        maps: dict[Structure, Probabilities] = {one: np.zeros(volume.voxels.shape, dtype=np.float16) for one in self._structures}
         depicted = [index for index, pixels in enumerate(volume.voxels) if pixels.min() < pixels.max()]
         for indices in _batches(depicted, self._batch_size):
-            images = np.stack([model_input(volume.voxels[i], grid, reference) for i in indices])[:, None]
-            for index, output in zip(indices, self._session.run(images), strict=True):
-                self._put(output, index, grid, maps)
+            seen = self._seen_at_each(volume.voxels[indices], grids, reference)
+            for structure, probabilities in zip(maps, seen.swapaxes(0, 1), strict=True):
+                maps[structure][indices] = recentred(probabilities, self._manifest.border_of(structure))
         if self._manifest.view is View.SAGITTAL and Structure.SPINAL_CORD in maps:
             middle = int((maps[Structure.SPINAL_CORD] >= BORDER_PROBABILITY).sum(axis=(1, 2)).argmax())
             maps = {structure: without_islands(one, middle, depicted) for structure, one in maps.items()}
         return Masks(maps, self._manifest.identity)
 
-    def _put(self, output: npt.NDArray[np.float32], index: int, grid: ModelGrid, maps: dict[Structure, Probabilities]) -> None:
-        for structure, channel in zip(maps, output, strict=True):
-            shape = (maps[structure].shape[1], maps[structure].shape[2])
-            probabilities = np.clip(grid.put(channel, shape, self._manifest.stride), 0, 1)
-            maps[structure][index] = recentred(probabilities, self._manifest.border_of(structure))
+    @property
+    def _structures(self) -> list[Structure]:
+        return [Structure(channel) for channel in self._manifest.channels]
+
+    def _seen_at_each(self, slices: Pixels, grids: Sequence[ModelGrid], reference: float) -> Pixels:
+        """Return the mean of what the network says of slices on each grid, [slice, structure, row, column].
+
+        Slices on which the first grid shows no cord are not looked at again. A grid has no say beyond its end.
+        """
+        first, *others = grids
+        seen = self._seen(slices, first, reference)
+        cord = seen[:, self._structures.index(Structure.SPINAL_CORD)]
+        showing = np.flatnonzero((cord >= self._manifest.border_of(Structure.SPINAL_CORD)).any(axis=(1, 2)))
+        if not others or not showing.size:
+            return seen
+        total, weight = seen[showing], np.ones(slices.shape[1:], dtype=np.float32)
+        for grid in others:
+            total += self._seen(slices[showing], grid, reference)
+            weight += grid.put(np.ones((grid.rows, grid.columns), dtype=np.float32), slices.shape[1:])
+        seen[showing] = total / weight
+        return seen
+
+    def _seen(self, slices: Pixels, grid: ModelGrid, reference: float) -> Pixels:
+        """Return what the network says of slices on one grid, float32 [slice, structure, row, column]; 0 outside the grid."""
+        images = np.stack([model_input(pixels, grid, reference) for pixels in slices])[:, None]
+        shape, stride = slices.shape[1:], self._manifest.stride
+        found = [[np.clip(grid.put(one, shape, stride), 0, 1) for one in output] for output in self._session.run(images)]
+        return np.array(found, dtype=np.float32)
 
 
 def recentred(probabilities: npt.NDArray[np.float32], border: float) -> npt.NDArray[np.float32]:

@@ -8,7 +8,7 @@ from node.inference import KeypointDetector, Segmenter
 from node.inference.chain import CHAIN
 from node.inference.manifest import ModelManifest
 from node.inference.segmenter import recentred
-from tests.support.models import EchoSession, MapSession, manifest_fields, volume_of
+from tests.support.models import FIXED_SPACING, ConstantSession, EchoSession, MapSession, manifest_fields, volume_of
 
 SHAPE = (200, 180)
 
@@ -68,6 +68,35 @@ def test_each_structure_has_its_own_border():
     masks = Segmenter(session, model).segment(volume)
     assert masks.binary(Structure.SPINAL_CORD)[0, 100, 80]
     assert not masks.binary(Structure.SPINAL_CANAL)[0, 100, 80]
+
+
+def test_a_slice_with_cord_is_seen_at_each_zoom_and_one_without_once():
+    session = EchoSession(2)
+    dark = np.full(SHAPE, 120, dtype=np.float32)
+    dark[0, 0] = 0
+    volume = volume_of([dark, bright_box(), bright_box()], planes(3))
+    model = manifest("sagittal_segmentation", ["spinal_cord", "spinal_canal"], zooms=[1.0, 0.75, 1.5])
+    masks = Segmenter(session, model).segment(volume)
+    assert [shape[0] for shape in session.shapes] == [3, 2, 2]
+    rows = [shape[-2] for shape in session.shapes]
+    assert rows[1] < rows[0] < rows[2]
+    expected = bright_box() > 500
+    assert (masks.binary(Structure.SPINAL_CORD)[1] != expected).sum() < 0.05 * expected.sum()
+
+
+def test_the_mean_of_all_zooms_counts_and_each_only_where_it_looks():
+    plan = FIXED_SPACING | {"maximum_columns": 160}
+    model = manifest("sagittal_segmentation", ["spinal_cord", "spinal_canal"], zooms=[1.0, 2.0], plan=plan)
+    volume = volume_of([bright_box()], planes(1))
+    cord = Segmenter(ConstantSession(2, iter([0.9, 0.3])), model).segment(volume).probabilities[Structure.SPINAL_CORD][0]
+    assert cord[100, 90] == pytest.approx(0.6, abs=1e-3)
+    assert cord[100, 2] == pytest.approx(0.9, abs=1e-3)  # beside what the larger view holds
+
+
+@pytest.mark.parametrize("zooms", [[], [0.1], [1.0, 3.0]])
+def test_zooms_that_show_nothing_are_refused(zooms):
+    with pytest.raises(ValidationError, match="zooms"):
+        manifest("sagittal_segmentation", ["spinal_cord", "spinal_canal"], zooms=zooms)
 
 
 @pytest.mark.parametrize("borders", [{"vertebra": 0.4}, {"spinal_cord": 0.0}, {"spinal_cord": 1.0}])
