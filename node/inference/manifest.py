@@ -97,6 +97,7 @@ class ModelManifest(_Part):
     view: View
     plan: Plan
     reference_percentile: float = Field(99.0, gt=50, le=100, description="Percentile of the signal that counts as bright.")
+    reference_over: Literal["volume", "slice"] = Field("volume", description="What the percentile is taken over; as in training.")
     stride: int = Field(1, ge=1, description="Model pixels for one pixel of the output maps.")
     channels: tuple[str, ...] = Field(min_length=1)
     peak_of_certainty: float = Field(1.0, gt=0, le=1, description="Height of a heat-map peak that counts as confidence 1.")

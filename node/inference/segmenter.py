@@ -33,11 +33,11 @@ class Segmenter:
     def segment(self, volume: Volume) -> Masks:
         """Return probability maps of all structures for all slices, on the source grid; 0 on slices without a picture."""
         grids = [fit_grid(self._manifest.zoomed(zoom), volume.planes[0], volume.voxels) for zoom in self._manifest.zooms]
-        reference = reference_signal(volume.voxels, self._manifest.reference_percentile)
+        references = self._references(volume.voxels)
         maps: dict[Structure, Probabilities] = {one: np.zeros(volume.voxels.shape, dtype=np.float16) for one in self._structures}
         depicted = [index for index, pixels in enumerate(volume.voxels) if pixels.min() < pixels.max()]
         for indices in _batches(depicted, self._batch_size):
-            seen = self._seen_at_each(volume.voxels[indices], grids, reference)
+            seen = self._seen_at_each(volume.voxels[indices], grids, references[indices])
             for structure, probabilities in zip(maps, seen.swapaxes(0, 1), strict=True):
                 maps[structure][indices] = recentred(probabilities, self._manifest.border_of(structure))
         if self._manifest.view is View.SAGITTAL and Structure.SPINAL_CORD in maps:
@@ -49,27 +49,35 @@ class Segmenter:
     def _structures(self) -> list[Structure]:
         return [Structure(channel) for channel in self._manifest.channels]
 
-    def _seen_at_each(self, slices: Pixels, grids: Sequence[ModelGrid], reference: float) -> Pixels:
+    def _references(self, voxels: Pixels) -> Pixels:
+        """Return the signal that counts as bright on each slice, shape (slices,)."""
+        percentile = self._manifest.reference_percentile
+        if self._manifest.reference_over == "slice":
+            return np.array([reference_signal(pixels, percentile) for pixels in voxels], dtype=np.float32)
+        return np.full(len(voxels), reference_signal(voxels, percentile), dtype=np.float32)
+
+    def _seen_at_each(self, slices: Pixels, grids: Sequence[ModelGrid], references: Pixels) -> Pixels:
         """Return the mean of what the network says of slices on each grid, [slice, structure, row, column].
 
         Slices on which the first grid shows no cord are not looked at again. A grid has no say beyond its end.
         """
         first, *others = grids
-        seen = self._seen(slices, first, reference)
+        seen = self._seen(slices, first, references)
         cord = seen[:, self._structures.index(Structure.SPINAL_CORD)]
         showing = np.flatnonzero((cord >= self._manifest.border_of(Structure.SPINAL_CORD)).any(axis=(1, 2)))
         if not others or not showing.size:
             return seen
         total, weight = seen[showing], np.ones(slices.shape[1:], dtype=np.float32)
         for grid in others:
-            total += self._seen(slices[showing], grid, reference)
+            total += self._seen(slices[showing], grid, references[showing])
             weight += grid.put(np.ones((grid.rows, grid.columns), dtype=np.float32), slices.shape[1:])
         seen[showing] = total / weight
         return seen
 
-    def _seen(self, slices: Pixels, grid: ModelGrid, reference: float) -> Pixels:
+    def _seen(self, slices: Pixels, grid: ModelGrid, references: Pixels) -> Pixels:
         """Return what the network says of slices on one grid, float32 [slice, structure, row, column]; 0 outside the grid."""
-        images = np.stack([model_input(pixels, grid, reference) for pixels in slices])[:, None]
+        bright = zip(slices, references.tolist(), strict=True)
+        images = np.stack([model_input(pixels, grid, reference) for pixels, reference in bright])[:, None]
         shape, stride = slices.shape[1:], self._manifest.stride
         found = [[np.clip(grid.put(one, shape, stride), 0, 1) for one in output] for output in self._session.run(images)]
         return np.array(found, dtype=np.float32)

@@ -93,6 +93,15 @@ def test_the_mean_of_all_zooms_counts_and_each_only_where_it_looks():
     assert cord[100, 2] == pytest.approx(0.9, abs=1e-3)  # beside what the larger view holds
 
 
+@pytest.mark.parametrize(("over", "is_found"), [("slice", True), ("volume", False)])
+def test_a_dark_slice_is_as_bright_as_the_others_where_the_reference_is_taken_over_each_slice(over, is_found):
+    volume = volume_of([bright_box(), bright_box() / 8], planes(2))
+    model = manifest("sagittal_segmentation", ["spinal_cord", "spinal_canal"], reference_over=over)
+    masks = Segmenter(EchoSession(2), model).segment(volume)
+    assert masks.binary(Structure.SPINAL_CORD)[0, 100, 80]
+    assert masks.binary(Structure.SPINAL_CORD)[1, 100, 80] == is_found
+
+
 @pytest.mark.parametrize("zooms", [[], [0.1], [1.0, 3.0]])
 def test_zooms_that_show_nothing_are_refused(zooms):
     with pytest.raises(ValidationError, match="zooms"):
