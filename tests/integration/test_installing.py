@@ -145,7 +145,7 @@ def test_the_rule_of_orthanc_routes_the_neck_and_leaves_the_knee(tmp_path: Path)
 
 def commands_of(path: Path) -> list[list[str]]:
     """Return the commands of the node in the code of a document."""
-    blocks = re.findall(r"```\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+    blocks = re.findall(r"^```\w*\n(.*?)^```", path.read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE)
     found = [call for block in blocks for call in re.findall(r"cspine-node (\w[^\n|&>;)]*)", block)]
     return [shlex.split(call.partition("#")[0]) for call in found]
 
