@@ -154,7 +154,7 @@ def test_files_that_cannot_be_used_are_named(authority, ours, theirs, tmp_path):
     with pytest.raises(ConfigError, match=r"reception\.tls"):
         reception_context(ReceptionTlsConfig(certificate_file=tmp_path / "absent", key_file=ours.key), 1.0)
     peer = DestinationConfig(name="pacs", host="127.0.0.1", port=1, ae_title="PACS")
-    with pytest.raises(PermanentError, match="destination pacs"):
+    with pytest.raises(PermanentError, match="pacs: the files of tls cannot be used"):
         echo(secured(peer, ca_file=tmp_path / "absent"), "CSPINE")
 
 
