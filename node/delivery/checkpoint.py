@@ -27,6 +27,9 @@ class Checkpoint(threading.Event):
                 if self.is_set():
                     self._association._is_paused = False
                     return True
+                # Closed again before it was passed. Whoever closed it waits for this, and a request of the peer that was
+                # served meanwhile has left the opposite behind.
+                self._association._is_paused = True
         return False
 
     def clear(self) -> None:

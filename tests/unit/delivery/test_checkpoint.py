@@ -5,6 +5,7 @@ import time
 from types import SimpleNamespace
 
 from node.delivery.checkpoint import Checkpoint
+from tests.support.external import wait_until
 
 
 def test_a_thread_that_is_just_passing_counts_as_running():
@@ -38,3 +39,20 @@ def test_a_thread_that_is_just_passing_counts_as_running():
     is_over.set()
     thread.join(5)
     assert taken == []
+
+
+def test_a_checkpoint_that_is_closed_again_before_it_was_passed_says_so():
+    association = SimpleNamespace(_is_paused=True)
+    checkpoint = Checkpoint(association)
+    thread = threading.Thread(target=checkpoint.wait)
+    thread.start()
+    with checkpoint._passing:
+        checkpoint.set()
+        wait_until(lambda: not checkpoint._cond._waiters, "the thread has woken up")
+        association._is_paused = False  # pynetdicom served a request of the peer meanwhile
+        threading.Event.clear(checkpoint)
+    try:
+        wait_until(lambda: association._is_paused, "whoever closed it may go on")
+    finally:
+        checkpoint.set()
+        thread.join(5)
