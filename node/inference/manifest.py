@@ -142,11 +142,12 @@ class ModelManifest(_Part):
             raise ValueError("zooms need a plan of a fixed spacing: a plan of a fixed size shows every slice as large")
         return self
 
-    def zoomed(self, zoom: float) -> Self:
-        """Return the manifest whose input shows everything ``zoom`` times as large."""
+    @property
+    def zoomed_plans(self) -> list[Plan]:
+        """The plan at each zoom: its input shows everything so many times as large."""
         if not isinstance(self.plan, FixedSpacingPlan):
-            return self
-        return self.model_copy(update={"plan": self.plan.model_copy(update={"spacing_mm": self.plan.spacing_mm / zoom})})
+            return [self.plan]
+        return [self.plan.model_copy(update={"spacing_mm": self.plan.spacing_mm / zoom}) for zoom in self.zooms]
 
     def border_of(self, structure: Structure) -> float:
         """Return the probability of the network at which the border of a structure lies."""

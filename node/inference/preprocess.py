@@ -4,6 +4,7 @@ Rows and columns of a model always grow in the same patient directions (sagittal
 across = patient's left), however the slice is stored.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -12,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from node.domain.geometry import LEFT, POSTERIOR, SUPERIOR, ImagePlane, Points
-from node.inference.manifest import FixedSizePlan, FixedSpacingPlan, ModelManifest, View
+from node.inference.manifest import FixedSizePlan, FixedSpacingPlan, ModelManifest, Plan, View
 
 Pixels = npt.NDArray[np.float32]
 
@@ -98,13 +99,19 @@ def model_input(pixels: Pixels, grid: ModelGrid, reference: float) -> Pixels:
 
 def fit_grid(manifest: ModelManifest, plane: ImagePlane, voxels: Pixels) -> ModelGrid:
     """Return the model's grid for a volume, voxels [slice, row, column] on planes that are parallel to ``plane``."""
+    return fit_grids([manifest.plan], manifest, plane, voxels)[0]
+
+
+def fit_grids(plans: Sequence[Plan], manifest: ModelManifest, plane: ImagePlane, voxels: Pixels) -> list[ModelGrid]:
+    """Return the grid of each plan for a volume, whose tissue is looked for once."""
     steps = upright_steps(plane, manifest.view)
     brightest = voxels.max(axis=0)
     tissue = brightest > manifest.plan.tissue_share * reference_signal(voxels, manifest.reference_percentile)
-    low, high = _rectangle(tissue, steps)
-    if isinstance(manifest.plan, FixedSpacingPlan):
-        return _fixed_spacing(manifest.plan, plane, steps, (low, high))
-    return _fixed_size(manifest.plan, steps, (low, high))
+    box = _rectangle(tissue, steps)
+    return [
+        _fixed_spacing(plan, plane, steps, box) if isinstance(plan, FixedSpacingPlan) else _fixed_size(plan, steps, box)
+        for plan in plans
+    ]
 
 
 def upright_steps(plane: ImagePlane, view: View) -> Points:

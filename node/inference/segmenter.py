@@ -10,7 +10,7 @@ from node.domain.image import Volume
 from node.domain.prediction import BORDER_PROBABILITY, Masks, Probabilities
 from node.inference.islands import without_islands
 from node.inference.manifest import ModelManifest, View
-from node.inference.preprocess import ModelGrid, Pixels, fit_grid, model_input, reference_signal
+from node.inference.preprocess import ModelGrid, Pixels, fit_grids, model_input, reference_signal
 from node.inference.session import Session
 
 
@@ -32,7 +32,7 @@ class Segmenter:
 
     def segment(self, volume: Volume) -> Masks:
         """Return probability maps of all structures for all slices, on the source grid; 0 on slices without a picture."""
-        grids = [fit_grid(self._manifest.zoomed(zoom), volume.planes[0], volume.voxels) for zoom in self._manifest.zooms]
+        grids = fit_grids(self._manifest.zoomed_plans, self._manifest, volume.planes[0], volume.voxels)
         references = self._references(volume.voxels)
         maps: dict[Structure, Probabilities] = {one: np.zeros(volume.voxels.shape, dtype=np.float16) for one in self._structures}
         depicted = [index for index, pixels in enumerate(volume.voxels) if pixels.min() < pixels.max()]

@@ -26,23 +26,18 @@ from node.store.head import InstanceHead
 
 _MARK = re.compile(r"[0-9.]+@[0-9.]+@[0-9.]+")
 _LABEL_MAP_SEGMENTATION = "1.2.840.10008.5.1.4.1.1.66.7"
-_SOP_CLASSES = frozenset(
-    {
+_SOP_CLASSES: frozenset[str] = frozenset(
+    (
         _LABEL_MAP_SEGMENTATION,
-        *map(
-            str,
-            (
-                BasicTextSRStorage,
-                Comprehensive3DSRStorage,
-                ComprehensiveSRStorage,
-                ContentAssessmentResultsStorage,
-                EnhancedSRStorage,
-                ExtensibleSRStorage,
-                KeyObjectSelectionDocumentStorage,
-                SegmentationStorage,
-            ),
-        ),
-    }
+        BasicTextSRStorage,
+        Comprehensive3DSRStorage,
+        ComprehensiveSRStorage,
+        ContentAssessmentResultsStorage,
+        EnhancedSRStorage,
+        ExtensibleSRStorage,
+        KeyObjectSelectionDocumentStorage,
+        SegmentationStorage,
+    )
 )
 
 
