@@ -522,3 +522,11 @@ def test_a_canal_that_is_interrupted_flags_the_cord_at_that_level_alone():
     sagittal = measure(masks=edited(CANAL, lambda maps: maps[:, rows].fill(0))).sagittal
     flagged = {one.level for one in sagittal.levels if Reason.CANAL_NOT_FOUND in codes(one.cord_ap)}
     assert flagged == {Level.C5}
+
+
+@pytest.mark.parametrize(("canal_mm", "verdict"), [(8.2, Verdict.REPORT), (7.3, Verdict.FLAG), (6.7, Verdict.WITHHOLD)])
+def test_a_cord_that_is_drawn_wider_than_its_canal_is_doubted(canal_mm, verdict):
+    """Where it is narrowest, neither border leaves the other by much: only the widths tell."""
+    spine = replace(SPINE, canal_mm=canal_mm)
+    ratio = measure(masks=masks_of(SAGITTAL, spine.in_cord, spine.in_canal)).sagittal.ratio(CORD).ratio
+    assert (ratio.verdict, Reason.CORD_OUTSIDE_CANAL in codes(ratio)) == (verdict, verdict is not Verdict.REPORT)
