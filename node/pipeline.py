@@ -108,7 +108,7 @@ class Pipeline:
         _log.info("analysed study", extra={"status": status, "objects": len(objects), "seconds": elapsed_s})
         return AnalysisOutcome(
             status=AnalysisStatus(analysis.measurements.status),
-            findings=analysis.measurements.findings,
+            findings=(*analysis.measurements.findings, *history.findings),
             folder=out_dir,
             object_count=len(objects),
             models=self.models,

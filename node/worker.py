@@ -11,7 +11,7 @@ from pydicom.uid import generate_uid
 
 from node.config import Config, DestinationConfig
 from node.delivery import CommitmentDesk, Receipt, deliver_objects
-from node.domain.analysis import History, PriorReport
+from node.domain.analysis import History
 from node.domain.errors import Finding, Reason, Severity, TransientError
 from node.domain.identity import StudyInstanceUID
 from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus, DeliveryOutcome
@@ -19,7 +19,8 @@ from node.domain.report import ReportObject
 from node.durable import Collaborators
 from node.jobs import open_jobs
 from node.pipeline import Pipeline, open_pipeline
-from node.reporting import measurement_report, read_prior, read_report, report_content
+from node.priors import FoundPrior, PriorDesk
+from node.reporting import measurement_report, read_report, report_content
 from node.retention import Retention
 from node.returned import FeedbackDesk
 from node.shadow import ShadowRunner
@@ -27,7 +28,6 @@ from node.store import (
     CommitmentRequest,
     Commitments,
     Committed,
-    PatientStudy,
     Store,
     commitment_answer,
     identify_patient,
@@ -63,7 +63,9 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
     with closing(open_jobs(config.database)) as jobs:
         retention = Retention(config.retention, store, jobs)
         collaborators = Collaborators(
-            analyser=StoredStudyAnalyser(open_pipeline(config), store),
+            analyser=StoredStudyAnalyser(
+                open_pipeline(config), store, PriorDesk(store, config.sources, config.reception.ae_title)
+            ),
             deliverer=ReportDeliverer(config.reception.ae_title, store.commitments),
             study_digest=store.study_digest,
             destinations=config.destinations,
@@ -78,11 +80,18 @@ def run_worker(config: Config, slot: int, stop: threading.Event, on_ready: Calla
 
 
 class StoredStudyAnalyser:
-    """Runs the pipeline on studies of the store; results lie in the store, a folder for each analysis."""
+    """Runs the pipeline on studies of the store; results lie in the store, a folder for each analysis.
 
-    def __init__(self, pipeline: Pipeline, store: Store) -> None:
+    Parameters
+    ----------
+    priors
+        Finds what a follow-up compares with; without it the store alone is looked at.
+    """
+
+    def __init__(self, pipeline: Pipeline, store: Store, priors: PriorDesk | None = None) -> None:
         self._pipeline = pipeline
         self._store = store
+        self._priors = priors or PriorDesk(store)
 
     def fingerprint(self) -> str:
         """Return what decides a result besides the study."""
@@ -96,18 +105,12 @@ class StoredStudyAnalyser:
         self._store.release_patient(study_instance_uid, who)
         replaced = None if predecessor is None else measurement_report(predecessor)
         content = "" if predecessor is None else report_content(predecessor)
-        history = History(replaced, content, self._prior(who, study_instance_uid))
+        found = FoundPrior() if who is None else self._priors.find(who, study_instance_uid, analysis_id)
+        history = History(replaced, content, found.prior, found.findings)
         outcome = self._pipeline.analyse(study, folder, history)
         if who is not None and outcome.status is not AnalysisStatus.UNCHANGED:
             self._store.note_analysis(who, study_instance_uid, analysis_id)
         return outcome
-
-    def _prior(self, who: PatientStudy | None, study_instance_uid: StudyInstanceUID) -> PriorReport | None:
-        """Return the latest report of an earlier study of the patient that holds a value."""
-        folders = self._store.earlier_results(who, study_instance_uid) if who is not None else ()
-        reports = (measurement_report(folder) for folder in folders)
-        priors = (read_prior(report.instance.path) for report in reports if report is not None)
-        return next((prior for prior in priors if prior is not None), None)
 
 
 class ReportDeliverer:

@@ -27,12 +27,12 @@ def fetch(source_name: str, is_listed: bool, out_dir: Path | None, config_path: 
     config = load_config(config_path_or_default(config_path))
     source = _source(config, source_name)
     archive = Archive(source, config.reception.ae_title)
-    found = [one for one in archive.find(StudyQuery(**keys)) if one.mr_series]
+    found = [one for one in archive.find(StudyQuery(**keys)) if one.series]
     if not found:
         raise PermanentError(Reason.STUDY_UNKNOWN, f"{source_name} holds no MR study that matches")
     failed = 0
     for study in found:
-        label = f"{study.study_instance_uid}  {study.study_date or 'no date'}  {len(study.mr_series)} MR series"
+        label = f"{study.study_instance_uid}  {study.study_date or 'no date'}  {len(study.series)} MR series"
         if is_listed:
             click.echo(label)
             continue

@@ -73,6 +73,14 @@ class SourceConfig(PeerConfig):
         "get: over the association that asks (C-GET), then to our receiver; so does DICOMweb, whatever stands here.",
     )
     maximum_studies: int = Field(20, ge=1, le=10000, description="A query that finds more studies than this fetches none.")
+    priors: bool = Field(
+        False,
+        description="Ask here for our earlier reports of the patient of each study, so that its report states the change "
+        "(C-FIND with C-MOVE or C-GET, or DICOMweb).",
+    )
+    priors_timeout_s: float = Field(
+        10.0, ge=1, le=120, description="Time for that in all, in seconds; then the report says that no prior was looked up."
+    )
 
 
 class DestinationConfig(PeerConfig):

@@ -9,7 +9,7 @@ from node.delivery.archive import Archive, retrieve_sop_classes
 from node.delivery.commitment import CommitmentDesk
 from node.delivery.contexts import native_transfer_syntaxes, sop_classes_of
 from node.delivery.files import SentFiles, send_files
-from node.delivery.query import StudyQuery
+from node.delivery.query import FoundStudy, StudyQuery
 from node.delivery.receipt import Receipt, RefusedObject, StoredObject
 from node.delivery.scu import deliver_objects
 from node.delivery.verification import EchoReport, echo
@@ -18,6 +18,7 @@ __all__ = [
     "Archive",
     "CommitmentDesk",
     "EchoReport",
+    "FoundStudy",
     "Receipt",
     "RefusedObject",
     "SentFiles",

@@ -1,6 +1,6 @@
-"""Query SCU: which studies a PACS holds, and which of their series are MR (Study Root, PS3.4 section C.6.2)."""
+"""Query SCU: which studies a PACS holds, and which of their series are of a modality (Study Root, PS3.4 section C.6.2)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
@@ -11,6 +11,7 @@ from node.config import SourceConfig
 from node.delivery.association import lost_connection, open_association
 from node.delivery.contexts import NATIVE, contexts_for
 from node.domain.errors import PermanentError, Reason
+from node.domain.identity import parse_uid
 
 FIND_MODEL = StudyRootQueryRetrieveInformationModelFind
 _PENDING = (0xFF00, 0xFF01)
@@ -21,15 +22,29 @@ _WILDCARDS = frozenset("*?\\")
 
 @dataclass(frozen=True, slots=True)
 class StudyQuery:
-    """What a study is looked for by; an empty value is not asked for. None of it is logged."""
+    """What a study is looked for by; an empty value is not asked for. None of it is logged.
+
+    Parameters
+    ----------
+    modality
+        Of the series that are wanted.
+    until
+        The last date of the study, YYYYMMDD.
+    newest
+        So many studies are taken, the newest; 0: all, up to ``maximum_studies`` of the source.
+    """
 
     study_instance_uid: str = ""
     accession_number: str = ""
     patient_id: str = ""
+    issuer_of_patient_id: str = ""
+    modality: str = "MR"
+    until: str = ""
+    newest: int = 0
 
     def __post_init__(self) -> None:
-        values = (self.study_instance_uid, self.accession_number, self.patient_id)
-        if not any(values):
+        values = (self.study_instance_uid, self.accession_number, self.patient_id, self.issuer_of_patient_id)
+        if not any(values[:3]):
             raise PermanentError(Reason.QUERY_INVALID, "give a Study Instance UID, an accession number or a patient ID")
         if any(_WILDCARDS & set(value) for value in values):
             raise PermanentError(Reason.QUERY_INVALID, "wildcards (* ?) and lists (\\) are not taken: write the whole value")
@@ -37,11 +52,37 @@ class StudyQuery:
 
 @dataclass(frozen=True, slots=True)
 class FoundStudy:
-    """A study that a PACS holds, without patient data; ``mr_series`` are the UIDs of its MR series."""
+    """A study that a PACS holds, without patient data; ``series`` are the UIDs of its series of the modality asked for."""
 
     study_instance_uid: str
     study_date: str
-    mr_series: tuple[str, ...]
+    series: tuple[str, ...]
+
+
+def wanted_studies(source: SourceConfig, query: StudyQuery, answers: Iterable[Dataset]) -> dict[str, str]:
+    """Return the dates of the studies that a query is for, the newest first, by their UIDs.
+
+    Raises
+    ------
+    PermanentError
+        ``query_invalid`` if they are more than ``maximum_studies``, or ``uid_invalid``.
+    """
+    dated = {parse_uid(str(one.StudyInstanceUID)): str(one.get("StudyDate") or "") for one in answers if _may_hold(one, query)}
+    newest_first = sorted(dated.items(), key=lambda one: (one[1], one[0]), reverse=True)
+    if query.newest:
+        return dict(newest_first[: query.newest])
+    if len(dated) > source.maximum_studies:
+        what = f"{source.name} holds more studies that match than maximum_studies ({source.maximum_studies}); ask for one study"
+        raise PermanentError(Reason.QUERY_INVALID, what)
+    return dict(newest_first)
+
+
+def _may_hold(answer: Dataset, query: StudyQuery) -> bool:
+    """Return whether a study may be one that was asked for: a peer may pass over the keys of date and modality."""
+    if not answer.get("StudyInstanceUID") or (query.until and str(answer.get("StudyDate") or "") > query.until):
+        return False
+    modalities = answer.get("ModalitiesInStudy") or ()
+    return not modalities or query.modality in ([modalities] if isinstance(modalities, str) else modalities)
 
 
 def find_studies(source: SourceConfig, calling_ae_title: str, query: StudyQuery) -> tuple[FoundStudy, ...]:
@@ -58,12 +99,10 @@ def find_studies(source: SourceConfig, calling_ae_title: str, query: StudyQuery)
     contexts = contexts_for([(str(FIND_MODEL), str(NATIVE[0]))])
     with open_association(source, calling_ae_title, contexts) as association:
         answers = list(_ask(association, source, _study_keys(query)))
-        uids = {str(one.StudyInstanceUID): str(one.get("StudyDate", "")) for one in answers if "StudyInstanceUID" in one}
-        if len(uids) > source.maximum_studies:
-            what = f"{source.name} holds {len(uids)} studies that match, more than maximum_studies ({source.maximum_studies})"
-            raise PermanentError(Reason.QUERY_INVALID, f"{what}; ask for one study")
-        found = [FoundStudy(uid, date, tuple(_mr_series(association, source, uid))) for uid, date in uids.items()]
-    return tuple(sorted(found, key=lambda one: (one.study_date, one.study_instance_uid), reverse=True))
+        dates = wanted_studies(source, query, answers)
+        return tuple(
+            FoundStudy(uid, date, tuple(_series(association, source, uid, query.modality))) for uid, date in dates.items()
+        )
 
 
 def _study_keys(query: StudyQuery) -> Dataset:
@@ -72,20 +111,26 @@ def _study_keys(query: StudyQuery) -> Dataset:
     keys.StudyInstanceUID = query.study_instance_uid
     keys.AccessionNumber = query.accession_number
     keys.PatientID = query.patient_id
-    keys.StudyDate = ""
+    keys.StudyDate = f"-{query.until}" if query.until else ""
+    if query.issuer_of_patient_id:
+        keys.IssuerOfPatientID = query.issuer_of_patient_id
+    if query.newest:  # many studies of a patient hold none
+        keys.ModalitiesInStudy = query.modality
+    if not (query.patient_id + query.issuer_of_patient_id).isascii():  # else what has no code becomes a wildcard
+        keys.SpecificCharacterSet = "ISO_IR 192"
     return keys
 
 
-def _mr_series(association: Association, source: SourceConfig, study_instance_uid: str) -> Iterator[str]:
+def _series(association: Association, source: SourceConfig, study_instance_uid: str, modality: str) -> Iterator[str]:
     keys = Dataset()
     keys.QueryRetrieveLevel = "SERIES"
     keys.StudyInstanceUID = study_instance_uid
     keys.SeriesInstanceUID = ""
-    keys.Modality = "MR"
+    keys.Modality = modality
     for answer in _ask(association, source, keys):
         # not every PACS matches on the modality that it was asked for
-        if answer.get("Modality", "MR") == "MR" and answer.get("SeriesInstanceUID"):
-            yield str(answer.SeriesInstanceUID)
+        if answer.get("Modality", modality) == modality and answer.get("SeriesInstanceUID"):
+            yield parse_uid(str(answer.SeriesInstanceUID))
 
 
 def _ask(association: Association, source: SourceConfig, keys: Dataset) -> Iterator[Dataset]:

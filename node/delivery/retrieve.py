@@ -6,7 +6,14 @@ from pathlib import Path
 from typing import cast
 
 from pydicom.dataset import Dataset
-from pydicom.uid import UID, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage, MRImageStorage
+from pydicom.uid import (
+    UID,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    MRImageStorage,
+)
 from pynetdicom import build_role, evt
 from pynetdicom.dimse_primitives import C_STORE
 from pynetdicom.presentation import PresentationContext, build_context
@@ -23,7 +30,14 @@ from node.domain.errors import PermanentError, Reason, TransientError
 from node.domain.identity import parse_uid
 
 GET_MODEL, MOVE_MODEL = StudyRootQueryRetrieveInformationModelGet, StudyRootQueryRetrieveInformationModelMove
-_MR_CLASSES: tuple[UID, ...] = (MRImageStorage, EnhancedMRImageStorage, LegacyConvertedEnhancedMRImageStorage)
+#: What may come back over C-GET: the images that we analyse, and our reports.
+_GOT_CLASSES: tuple[UID, ...] = (
+    MRImageStorage,
+    EnhancedMRImageStorage,
+    LegacyConvertedEnhancedMRImageStorage,
+    Comprehensive3DSRStorage,
+    ComprehensiveSRStorage,
+)
 _SUCCESS, _WITH_FAILURES = 0x0000, 0xB000
 _DESTINATION_UNKNOWN = 0xA801  # PS3.4 table C.4-2
 _STORED, _CANNOT_STORE = 0x0000, 0xA700
@@ -42,7 +56,7 @@ class Retrieved:
 
 
 def move_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, receiving_ae_title: str) -> Retrieved:
-    """Have the MR series of a study sent to an AE title that the peer knows.
+    """Have the series of a study sent to an AE title that the peer knows.
 
     Raises
     ------
@@ -54,13 +68,13 @@ def move_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, r
     with open_association(source, calling_ae_title, contexts_for([(str(MOVE_MODEL), str(NATIVE[0]))])) as association:
         outcomes = [
             _outcome(association.send_c_move(_keys(study, series), receiving_ae_title, MOVE_MODEL), source, receiving_ae_title)
-            for series in study.mr_series
+            for series in study.series
         ]
     return sum(outcomes, Retrieved(0, 0))
 
 
 def get_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, folder: Path) -> Retrieved:
-    """Write the MR images of a study below a folder that exists, as they were sent.
+    """Write what the series of a study hold below a folder that exists, as it was sent.
 
     Raises
     ------
@@ -69,11 +83,11 @@ def get_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, fo
     PermanentError
         ``retrieve_refused``; ``sop_class_refused`` if the peer offers no C-GET.
     """
-    roles = [build_role(sop_class, scp_role=True) for sop_class in _MR_CLASSES]
+    roles = [build_role(sop_class, scp_role=True) for sop_class in _GOT_CLASSES]
     landing = _Landing(folder)
     handlers = [(evt.EVT_C_STORE, landing.on_store)]
     with open_association(source, calling_ae_title, _get_contexts(), handlers, roles) as association:
-        outcomes = [_outcome(association.send_c_get(_keys(study, series), GET_MODEL), source) for series in study.mr_series]
+        outcomes = [_outcome(association.send_c_get(_keys(study, series), GET_MODEL), source) for series in study.series]
     if landing.problem:
         raise TransientError(Reason.DISK_FULL, f"cannot write below {folder}: {landing.problem}")
     return sum(outcomes, Retrieved(0, 0))
@@ -99,7 +113,7 @@ class _Landing:
 
 def _get_contexts() -> list[PresentationContext]:
     """Return the contexts of C-GET; images in the native encodings, into which every PACS can bring what it keeps."""
-    return [build_context(GET_MODEL, list(NATIVE)), *(build_context(one, list(NATIVE)) for one in _MR_CLASSES)]
+    return [build_context(GET_MODEL, list(NATIVE)), *(build_context(one, list(NATIVE)) for one in _GOT_CLASSES)]
 
 
 def _keys(study: FoundStudy, series_instance_uid: str) -> Dataset:

@@ -13,7 +13,7 @@ from python_multipart.multipart import MultipartParser, parse_options_header
 from urllib3 import BaseHTTPResponse
 
 from node.config import SourceConfig
-from node.delivery.query import FoundStudy, StudyQuery
+from node.delivery.query import FoundStudy, StudyQuery, wanted_studies
 from node.delivery.retrieve import Retrieved
 from node.delivery.web import WebPeer, open_web
 from node.domain.errors import NodeError, PermanentError, Reason, TransientError, disk_refused
@@ -35,17 +35,18 @@ def find_studies_web(source: SourceConfig, query: StudyQuery) -> tuple[FoundStud
         "PatientID": query.patient_id,
     }
     asked = {key: value for key, value in asked.items() if value}
-    fields = asked | {"limit": str(source.maximum_studies + 1)}
     with open_web(source) as peer:
-        answers = [one for one in _ask(peer, "/studies", fields) if _matches(one, asked)]
-        dates = {parse_uid(str(one.get("StudyInstanceUID", ""))): str(one.get("StudyDate") or "") for one in answers}
-        if len(dates) > source.maximum_studies:
-            what = (
-                f"{source.name} holds more studies that match than maximum_studies ({source.maximum_studies}); ask for one study"
-            )
-            raise PermanentError(Reason.QUERY_INVALID, what)
-        found = [FoundStudy(uid, date, _mr_series(peer, uid)) for uid, date in dates.items()]
-    return tuple(sorted(found, key=lambda one: (one.study_date, one.study_instance_uid), reverse=True))
+        answers = [one for one in _ask(peer, "/studies", asked | _bounds(source, query)) if _matches(one, asked)]
+        dates = wanted_studies(source, query, answers)
+        return tuple(FoundStudy(uid, date, _series(peer, uid, query.modality)) for uid, date in dates.items())
+
+
+def _bounds(source: SourceConfig, query: StudyQuery) -> dict[str, str]:
+    """Return the fields that leave out studies that are not wanted; their order is the service's own, so all dates are seen."""
+    if not query.newest:
+        return {"limit": str(source.maximum_studies + 1)}
+    issuer = {"IssuerOfPatientID": query.issuer_of_patient_id} if query.issuer_of_patient_id else {}
+    return {**issuer, "ModalitiesInStudy": query.modality, "StudyDate": f"-{query.until}"}
 
 
 def _matches(answer: Dataset, asked: Mapping[str, str]) -> bool:
@@ -53,9 +54,9 @@ def _matches(answer: Dataset, asked: Mapping[str, str]) -> bool:
     return all(str(answer.get(key) or "").strip() == value.strip() for key, value in asked.items())
 
 
-def _mr_series(peer: WebPeer, study_instance_uid: str) -> tuple[str, ...]:
-    answers = _ask(peer, f"/studies/{study_instance_uid}/series", {"Modality": "MR"})
-    return tuple(parse_uid(str(one.SeriesInstanceUID)) for one in answers if one.get("Modality", "MR") == "MR")
+def _series(peer: WebPeer, study_instance_uid: str, modality: str) -> tuple[str, ...]:
+    answers = _ask(peer, f"/studies/{study_instance_uid}/series", {"Modality": modality})
+    return tuple(parse_uid(str(one.SeriesInstanceUID)) for one in answers if one.get("Modality", modality) == modality)
 
 
 def _ask(peer: WebPeer, path: str, fields: Mapping[str, str]) -> list[Dataset]:
@@ -72,7 +73,7 @@ def _ask(peer: WebPeer, path: str, fields: Mapping[str, str]) -> list[Dataset]:
 
 
 def get_study_web(source: SourceConfig, study: FoundStudy, folder: Path) -> Retrieved:
-    """Write the MR images of a study below a folder that exists, as the service keeps them.
+    """Write what the series of a study hold below a folder that exists, as the service keeps them.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def get_study_web(source: SourceConfig, study: FoundStudy, folder: Path) -> Retr
     """
     outcome = Retrieved(0, 0)
     with open_web(source) as peer:
-        for series in study.mr_series:
+        for series in study.series:
             with peer.streamed(f"/studies/{study.study_instance_uid}/series/{series}", _AS_STORED) as answer:
                 outcome += _write_parts(peer, answer, folder)
     return outcome

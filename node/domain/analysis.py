@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from node.domain.anatomy import Structure
 from node.domain.errors import Finding
@@ -41,6 +42,25 @@ class PriorReport:
 
 
 @dataclass(frozen=True, slots=True)
+class PriorLookup:
+    """What a look for the prior of a study at the archives came to.
+
+    Parameters
+    ----------
+    key
+        Digest of the patient whose reports were looked for.
+    unanswered
+        Names of the archives that did not answer.
+    report
+        File of the latest report; None if there is none.
+    """
+
+    key: str
+    unanswered: tuple[str, ...] = ()
+    report: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """What was reported before and a new report refers to.
 
@@ -52,17 +72,21 @@ class History:
         What that version was made from, as :attr:`Analysis.content`; empty if that is not known.
     prior
         The latest report of an earlier study of the same patient.
+    findings
+        What speaks against the prior, or against there being none.
     """
 
     predecessor: ReportObject | None = None
     predecessor_content: str = ""
     prior: PriorReport | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def identity(self) -> tuple[str, ...]:
-        """UIDs of the reports that it names: they decide the result too."""
+        """UIDs of the reports that it names, and what it says besides: they decide the result too."""
         predecessor = () if self.predecessor is None else (f"predecessor {self.predecessor.instance.sop_instance_uid}",)
-        return predecessor + (() if self.prior is None else (f"prior {self.prior.report.sop_instance_uid}",))
+        prior = () if self.prior is None else (f"prior {self.prior.report.sop_instance_uid}",)
+        return (*predecessor, *prior, *(f"{one.code} {one.message}" for one in self.findings))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -113,6 +113,7 @@ class Reason(StrEnum):
     AXIAL_OBLIQUE = "axial_oblique"
     CORD_ROTATED = "cord_rotated"
     PRIOR_NOT_COMPARABLE = "prior_not_comparable"
+    PRIOR_NOT_LOOKED_UP = "prior_not_looked_up"
 
     # reporting
     REPORT_FAILED = "report_failed"

@@ -181,6 +181,7 @@ REASONS: Mapping[Reason, Code] = {
     Reason.AXIAL_OBLIQUE: _private("R_OBLIQUE", "Axial slice oblique to the spinal cord"),
     Reason.CORD_ROTATED: _private("R_CORD_ROTATED", "Axes of the spinal cord rotated against the patient"),
     Reason.PRIOR_NOT_COMPARABLE: _private("R_PRIOR", "Prior measured with other trained networks"),
+    Reason.PRIOR_NOT_LOOKED_UP: _private("R_PRIOR_UNASKED", "Prior not looked up: the archive did not answer"),
 }
 
 

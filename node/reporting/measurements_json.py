@@ -84,7 +84,7 @@ def measured_document(
     return MeasurementsDocument(
         study_instance_uid=analysis.study_instance_uid,
         status=measured.status.value,
-        reasons=_reasons(measured.findings),
+        reasons=_reasons((*measured.findings, *analysis.history.findings)),
         software=SoftwareEntry(name=software.name, version=software.version),
         models=tuple(ModelEntry(name=one.name, version=one.version, sha256=one.sha256) for one in measured.models),
         sagittal=None if sagittal is None else _sagittal(sagittal, series[SeriesRole.SAGITTAL_T2].volume),

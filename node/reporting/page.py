@@ -217,7 +217,11 @@ def _draw_remarks(sheet: Drawing, analysis: Analysis, cards: Sequence[Card], wor
 
 def _every_finding(analysis: Analysis) -> tuple[Finding, ...]:
     measured = analysis.measurements
-    found = [*measured.findings, *(finding for one in changes_of(analysis) for finding in one.findings)]
+    found = [
+        *measured.findings,
+        *analysis.history.findings,
+        *(finding for one in changes_of(analysis) for finding in one.findings),
+    ]
     if measured.sagittal is not None:
         found += [finding for one in measured.sagittal.levels for of in (one.cord_ap, one.canal_ap) for finding in of.findings]
     decisive = None if measured.axial is None else measured.axial.decisive

@@ -55,7 +55,7 @@ def changes_of(analysis: Analysis) -> tuple[Change, ...]:
     if prior is None:
         return ()
     present = {model_uid(model) for model in analysis.measurements.models}
-    findings = () if present == prior.model_uids else (_OTHER_MODELS,)
+    findings = (*(() if present == prior.model_uids else (_OTHER_MODELS,)), *analysis.history.findings)
     changes: list[Change] = []
     for measured in analysis.measurements.headline:
         value, before = shown(measured), prior.values.get((measured.quantity, measured.structure))

@@ -100,7 +100,10 @@ def groups_of(analysis: Analysis) -> tuple[Group, ...]:
 def _change_groups(analysis: Analysis, groups: Sequence[Group]) -> Iterator[Group]:
     """Yield what changed since the prior, each drawn where the present value is."""
     by_name = {group.name: group for group in groups}
-    for change in changes_of(analysis):
+    changes = changes_of(analysis)
+    if analysis.history.findings and not changes:
+        yield _unknown_change(analysis)
+    for change in changes:
         key = (change.measured.quantity, change.measured.structure)
         measured, unit = by_name[HEADLINE_GROUPS[key]], codes.UNITS[change.measured.unit]
         prior, difference = codes.COMPARED[key]
@@ -113,6 +116,20 @@ def _change_groups(analysis: Analysis, groups: Sequence[Group]) -> Iterator[Grou
             level_of_minimum=None,
             is_alternative=True,
         )
+
+
+def _unknown_change(analysis: Analysis) -> Group:
+    """Return the group that says why there is no change: without it, that would read as if there were no prior."""
+    return Group(
+        name="Change since the prior",
+        finding=codes.STRUCTURES[_CORD],
+        sites=_sites(None, _CORD),
+        place=_anchor(analysis),
+        numbers=(),
+        verdict=Verdict.WITHHOLD,
+        findings=analysis.history.findings,
+        is_alternative=True,
+    )
 
 
 def _anchor(analysis: Analysis) -> Place:

@@ -12,17 +12,16 @@ import hashlib
 import json
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.tag import Tag
 
+from node.dicom_errors import UNREADABLE
 from node.domain.identity import StudyInstanceUID, parse_uid
 from node.store.entry import write_entry
-from node.store.head import UNREADABLE
 
 # All of them, as stored: anonymised studies share a number, and a comparison of two people is worse than none.
 _IDENTITY = ("PatientID", "IssuerOfPatientID", "PatientBirthDate", "PatientSex", "PatientName")
@@ -33,24 +32,30 @@ _BACK_REFERENCE = ".patient"
 
 @dataclass(frozen=True, slots=True)
 class PatientStudy:
-    """A study of a patient: the digest of his identity, and when it was performed, YYYYMMDDHHMMSS."""
+    """A study of a patient: the digest of his identity, and when it was performed, YYYYMMDDHHMMSS.
+
+    Number and issuer are for asking an archive only: they are neither kept nor logged.
+    """
 
     key: str
     performed: str
+    patient_id: str = field(default="", compare=False, repr=False)
+    issuer_of_patient_id: str = field(default="", compare=False, repr=False)
 
 
 def identify_patient(path: Path) -> PatientStudy | None:
     """Return whose study a DICOM file belongs to; None where it lacks a number, a birth date or the date of the study."""
-    wanted = [*_IDENTITY, "StudyDate", "StudyTime"]
+    wanted = [*_IDENTITY, "StudyDate", "StudyTime", "SpecificCharacterSet"]
     try:
         header = dcmread(path, stop_before_pixels=True, specific_tags=wanted)
         identity = {keyword: _stored(header, keyword) for keyword in _IDENTITY}
         performed = (_stored(header, "StudyDate") + _stored(header, "StudyTime")[:6]).decode("latin-1")
-    except (InvalidDicomError, OSError, EOFError, *UNREADABLE):  # elements are parsed when they are first asked for
+        number, issuer = (str(header.get(keyword) or "") for keyword in ("PatientID", "IssuerOfPatientID"))
+    except (OSError, *UNREADABLE):  # elements are parsed when they are first asked for
         return None
     if not all(identity[keyword] for keyword in _REQUIRED) or not _MOMENT.fullmatch(performed):
         return None
-    return PatientStudy(hashlib.sha256(b"\n".join(identity.values())).hexdigest(), performed.ljust(14, "0"))
+    return PatientStudy(hashlib.sha256(b"\n".join(identity.values())).hexdigest(), performed.ljust(14, "0"), number, issuer)
 
 
 def _stored(header: Dataset, keyword: str) -> bytes:

@@ -8,6 +8,7 @@
     <root>/open/                                        marks of studies that are still being received, see node/store/marks.py
     <root>/results/<study>/<analysis>/                  result objects
     <root>/results/<study>/.shadow/                     see node/shadow/record.py
+    <root>/results/<study>/.prior/                      see node/store/priors.py
     <root>/patients/                                    see node/store/patients.py
     <root>/commitments/                                 see node/store/commitments.py
     <root>/shadow/<analysis>/                           an analysis with the second set of models that is running
@@ -41,6 +42,7 @@ from node.store.contents import require_manifest, write_manifest
 from node.store.head import MR_IMAGE_SOP_CLASSES, InstanceHead, content_digest, read_sop_class
 from node.store.marks import StudyMarks
 from node.store.patients import PatientIndex, PatientStudy
+from node.store.priors import KeptPriors
 from node.store.removal import Removal
 from node.store.returned import ReturnedObjects
 
@@ -69,6 +71,8 @@ class Store:
         self.commitments = Commitments(root)
         #: How a study is deleted that a receiver may be adding to.
         self.removal = Removal(root, self._patients, self.commitments)
+        #: What looks for priors came to.
+        self.priors = KeptPriors(root)
         #: What came back and was not looked at yet.
         self.returned = ReturnedObjects(root)
         for folder in (self.incoming, self._studies, self._results, self._open):
