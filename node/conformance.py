@@ -6,7 +6,7 @@ from pydicom.uid import UID
 
 from node import __version__
 from node.config import TLS_1_2_CIPHERS, Config, PeerConfig
-from node.delivery import native_transfer_syntaxes, retrieve_sop_classes, sop_classes_of
+from node.delivery import Archive, native_transfer_syntaxes, sop_classes_of
 from node.domain.report import ReportKind
 from node.reception import StoreStatus, accepted_contexts, implementation
 from node.reporting import private_codes
@@ -46,7 +46,7 @@ def _overview() -> Iterator[str]:
     kinds = [*_classes(one for kind in ReportKind for one in sop_classes_of(kind))]
     rows = [("Verification", "yes", "yes"), ("All storage classes of section 2.1 (transfer)", "no", "yes")]
     rows += [(f"{uid.name} (results)", "yes", "yes") for uid in kinds]
-    rows += [("Storage Commitment Push Model", "yes", "no"), *((one.name, "yes", "no") for one in retrieve_sop_classes())]
+    rows += [("Storage Commitment Push Model", "yes", "no"), *((one.name, "yes", "no") for one in Archive.SERVICES)]
     yield from _table(("network service", "SCU", "SCP"), rows)
     yield "No media, no printing, no query or retrieve as SCP. No private SOP class, transfer syntax or attribute."
     yield ""
@@ -143,21 +143,33 @@ def _place(peer: PeerConfig) -> str:
 
 
 def _retrieval(config: Config) -> Iterator[str]:
-    yield "### 3.2 Query and retrieval (`cspine-node fetch`)"
+    yield "### 3.2 Query and retrieval (`cspine-node fetch`, and priors)"
     yield ""
-    yield from _table(("SOP class", "UID"), [(one.name, str(one)) for one in retrieve_sop_classes()])
+    yield from _table(("SOP class", "UID"), [(one.name, str(one)) for one in Archive.SERVICES])
     yield "Asked at STUDY level: Study Instance UID, Accession Number, Patient ID (single values), Study Date; at SERIES level:"
-    yield "Study and Series Instance UID, Modality MR. No relational queries. MR series are moved or got one by one; over C-GET"
-    yield "we are the SCP of MR Image, Enhanced MR Image and Legacy Converted Enhanced MR Image Storage, in the native encodings."
+    yield "Study and Series Instance UID, Modality MR. No relational queries. Series are moved or got one by one; over C-GET we"
+    yield f"are the SCP of {', '.join(one.name for one in Archive.RETRIEVED)}, in the native encodings."
+    yield ""
+    yield "A source with `priors` is asked once before each analysis, at STUDY level by Patient ID, Issuer of Patient ID (where"
+    yield "the images have one), Study Date (range up to that of the study) and Modalities in Study SR; at SERIES level, of the"
+    yield "latest studies, by Modality SR. Their SR are retrieved. One is used where it is a complete report of ours of the same"
+    yield "patient (number, issuer, name, birth date and sex equal as stored) and of an earlier study. If there is no answer"
+    yield "within `priors_timeout_s`, the report says so (R_PRIOR_UNASKED, section 5.1)."
     yield ""
     yield "Over DICOMweb: QIDO-RS `/studies` and `/studies/{study}/series` with the same keys,"
     yield 'WADO-RS `/studies/{study}/series/{series}` as multipart/related of type "application/dicom" with transfer-syntax=*.'
     yield ""
     sources = [
-        (one.name, one.ae_title or "none", _place(one), "WADO-RS" if one.dicomweb else f"C-{one.retrieve.upper()}")
+        (
+            one.name,
+            one.ae_title or "none",
+            _place(one),
+            "WADO-RS" if one.dicomweb else f"C-{one.retrieve.upper()}",
+            "yes" if one.priors else "no",
+        )
         for one in config.sources
     ]
-    yield from _table(("source in this configuration", "AE title", "address", "retrieval"), sources)
+    yield from _table(("source in this configuration", "AE title", "address", "retrieval", "priors"), sources)
 
 
 def _security(config: Config) -> Iterator[str]:

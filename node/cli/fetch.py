@@ -27,7 +27,11 @@ def fetch(source_name: str, is_listed: bool, out_dir: Path | None, config_path: 
     config = load_config(config_path_or_default(config_path))
     source = _source(config, source_name)
     archive = Archive(source, config.reception.ae_title)
-    found = [one for one in archive.find(StudyQuery(**keys)) if one.series]
+    found = [
+        one
+        for one in archive.find(StudyQuery(keys["study_instance_uid"], keys["accession_number"], keys["patient_id"]))
+        if one.series
+    ]
     if not found:
         raise PermanentError(Reason.STUDY_UNKNOWN, f"{source_name} holds no MR study that matches")
     failed = 0

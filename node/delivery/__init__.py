@@ -5,7 +5,7 @@ asked to commit them.
 Never changes an object, never waits to try again (the job queue does), never calls an object stored that was not.
 """
 
-from node.delivery.archive import Archive, retrieve_sop_classes
+from node.delivery.archive import Archive
 from node.delivery.commitment import CommitmentDesk
 from node.delivery.contexts import native_transfer_syntaxes, sop_classes_of
 from node.delivery.files import SentFiles, send_files
@@ -27,7 +27,6 @@ __all__ = [
     "deliver_objects",
     "echo",
     "native_transfer_syntaxes",
-    "retrieve_sop_classes",
     "send_files",
     "sop_classes_of",
 ]

@@ -31,7 +31,7 @@ from node.domain.identity import parse_uid
 
 GET_MODEL, MOVE_MODEL = StudyRootQueryRetrieveInformationModelGet, StudyRootQueryRetrieveInformationModelMove
 #: What may come back over C-GET: the images that we analyse, and our reports.
-_GOT_CLASSES: tuple[UID, ...] = (
+RETRIEVED_CLASSES: tuple[UID, ...] = (
     MRImageStorage,
     EnhancedMRImageStorage,
     LegacyConvertedEnhancedMRImageStorage,
@@ -83,7 +83,7 @@ def get_study(source: SourceConfig, calling_ae_title: str, study: FoundStudy, fo
     PermanentError
         ``retrieve_refused``; ``sop_class_refused`` if the peer offers no C-GET.
     """
-    roles = [build_role(sop_class, scp_role=True) for sop_class in _GOT_CLASSES]
+    roles = [build_role(sop_class, scp_role=True) for sop_class in RETRIEVED_CLASSES]
     landing = _Landing(folder)
     handlers = [(evt.EVT_C_STORE, landing.on_store)]
     with open_association(source, calling_ae_title, _get_contexts(), handlers, roles) as association:
@@ -113,7 +113,7 @@ class _Landing:
 
 def _get_contexts() -> list[PresentationContext]:
     """Return the contexts of C-GET; images in the native encodings, into which every PACS can bring what it keeps."""
-    return [build_context(GET_MODEL, list(NATIVE)), *(build_context(one, list(NATIVE)) for one in _GOT_CLASSES)]
+    return [build_context(GET_MODEL, list(NATIVE)), *(build_context(one, list(NATIVE)) for one in RETRIEVED_CLASSES)]
 
 
 def _keys(study: FoundStudy, series_instance_uid: str) -> Dataset:

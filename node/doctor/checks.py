@@ -7,6 +7,7 @@ from node.doctor.certificates import certificate_checks
 from node.doctor.check import Check, checks_of
 from node.doctor.machine import clock_checks, database_checks, store_checks
 from node.doctor.network import destination_checks, peers_check, port_check
+from node.doctor.sources import source_checks
 from node.doctor.web import web_checks, webhook_checks
 from node.doctor.work import work_checks
 
@@ -34,4 +35,5 @@ def run_checks(
         *checks_of("certificates", lambda: [*certificate_checks(config)]),
         *checks_of("models", model_checks),
         *destination_checks(config),
+        *source_checks(config),
     )
