@@ -95,7 +95,7 @@ class PriorDesk:
         beside = self._store.priors.folder(study_instance_uid)
         with tempfile.TemporaryDirectory(prefix=".look-", dir=beside, ignore_cleanup_errors=True) as folder:
             look = self._ask_all(who, study_instance_uid, Path(folder))
-            if look.unanswered:  # then what an analysis before was told is better than nothing
+            if look.unanswered and look.report is None:  # what an analysis before was told is better than nothing
                 look = self._store.priors.latest_answered(study_instance_uid, who.key) or look
             return self._store.priors.keep(study_instance_uid, analysis_id, look)
 

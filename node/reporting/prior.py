@@ -1,13 +1,14 @@
 """The measurement reports of earlier analyses: what a new report replaces, or compares with."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from highdicom import sr
+from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
+from pydicom.uid import Comprehensive3DSRStorage, ComprehensiveSRStorage
 
+from node.dicom_errors import UNREADABLE
 from node.domain.analysis import Analysis, PriorReport
 from node.domain.anatomy import Structure
 from node.domain.errors import Finding, PermanentError, Reason, Severity
@@ -26,6 +27,9 @@ HEADLINE_GROUPS: Mapping[tuple[Quantity, Structure], str] = {
     (Quantity.CROSS_SECTIONAL_AREA, Structure.SPINAL_CORD): "Axial cord",
     (Quantity.CORD_COMPRESSION_RATIO, Structure.SPINAL_CORD): "Axial cord",
 }
+_SOP_CLASSES = (Comprehensive3DSRStorage, ComprehensiveSRStorage)
+# Code values of DCM, TID 1500 and 1410.
+_MEASUREMENTS, _GROUP, _TRACKING = "126010", "125007", "112039"
 _OTHER_MODELS = Finding(
     Reason.PRIOR_NOT_COMPARABLE,
     Severity.FLAG,
@@ -76,11 +80,13 @@ def measurement_report(folder: Path) -> ReportObject | None:
 def read_prior(path: Path) -> PriorReport | None:
     """Return what one of our measurement SRs says; None if the file is not one or has no value that can be compared."""
     try:
-        document = sr.srread(path)
-        if SCHEME not in {item.CodingSchemeDesignator for item in document.get("CodingSchemeIdentificationSequence") or ()}:
+        document = dcmread(path)
+        if document.SOPClassUID not in _SOP_CLASSES or SCHEME not in {
+            item.CodingSchemeDesignator for item in document.get("CodingSchemeIdentificationSequence") or ()
+        }:
             return None
         numbers = _numbers(document)
-    except (InvalidDicomError, OSError, EOFError, RuntimeError, ValueError, TypeError, AttributeError, LookupError):
+    except (OSError, *UNREADABLE):
         return None
     values = {
         key: numbers[group, QUANTITIES[key].value]
@@ -93,9 +99,24 @@ def read_prior(path: Path) -> PriorReport | None:
 
 
 def _numbers(document: Dataset) -> dict[tuple[str, str], float]:
-    """Return the numbers of a report by tracking identifier and code value."""
-    return {
-        (group.tracking_identifier, number.name.value): float(number.value)
-        for group in document.content.get_planar_roi_measurement_groups()
-        for number in group.get_measurements()
-    }
+    """Return the numbers of a report by tracking identifier and code value.
+
+    Read from the content items themselves: the classes of highdicom take more than a second for all of a report.
+    """
+    numbers: dict[tuple[str, str], float] = {}
+    groups = (one for measurements in _items(document, _MEASUREMENTS) for one in _items(measurements, _GROUP))
+    for group in groups:
+        (name,) = (str(one.TextValue) for one in _items(group, _TRACKING))
+        for one in group.ContentSequence:
+            if one.ValueType == "NUM" and one.MeasuredValueSequence:
+                code = str(one.ConceptNameCodeSequence[0].CodeValue)
+                numbers[name, code] = float(one.MeasuredValueSequence[0].NumericValue)
+    return numbers
+
+
+def _items(parent: Dataset, name: str) -> Iterator[Dataset]:
+    """Yield the content items of a name, by its DCM code, directly below another."""
+    for item in parent.get("ContentSequence") or ():
+        concept = (item.get("ConceptNameCodeSequence") or [Dataset()])[0]
+        if concept.get("CodeValue") == name and concept.get("CodingSchemeDesignator") == "DCM":
+            yield item
