@@ -9,7 +9,7 @@ from pynetdicom import AE, build_context
 from node.cli.program import program
 from node.config import Config, parse_config
 from node.conformance import conformance_statement
-from node.delivery import retrieve_sop_classes, sop_classes_of
+from node.delivery import Archive, sop_classes_of
 from node.domain.report import ReportKind
 from node.reception import StoreStatus, accepted_contexts
 from node.reporting import private_codes
@@ -87,7 +87,5 @@ def test_readers_are_warned_of_the_swapped_spacings():
 
 def test_query_and_retrieval_are_promised_as_scu_only():
     services = {name: (scu, scp) for name, scu, scp in rows(section("## 1", "## 2"))[1:]}
-    assert {services[one.name] for one in retrieve_sop_classes()} == {("yes", "no")}
-    assert [uid for _, uid in rows(section("### 3.2", "## 4"))[1 : 1 + len(retrieve_sop_classes())]] == list(
-        retrieve_sop_classes()
-    )
+    assert {services[one.name] for one in Archive.SERVICES} == {("yes", "no")}
+    assert [uid for _, uid in rows(section("### 3.2", "## 4"))[1 : 1 + len(Archive.SERVICES)]] == list(Archive.SERVICES)
