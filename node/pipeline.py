@@ -4,10 +4,12 @@ The node receives a study, selects the series it can use, loads them as volumes,
 cord and canal, reports SEG and SR, and delivers them to the PACS.
 """
 
+import gc
 import hashlib
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,6 +94,10 @@ class Pipeline:
         TransientError, PermanentError
             If it could not be analysed.
         """
+        with collector_paused():
+            return self._analysed(study, out_dir, history)
+
+    def _analysed(self, study: ReceivedStudy, out_dir: Path, history: History) -> AnalysisOutcome:
         started = time.monotonic()
         try:
             selection = select_series(study, self._config.selection)
@@ -134,6 +140,22 @@ class Pipeline:
         used = (image for one in selection.series_by_role.values() for image in one.series.instances)
         images = sorted(f"{image.sop_instance_uid} {content_digest(image.path)}" for image in used)
         return _sha256(self.fingerprint(), selection.study_instance_uid, *images, *replace(history, predecessor=None).identity)
+
+
+@contextmanager
+def collector_paused() -> Iterator[None]:
+    """Hold back the collector of reference cycles while a study is analysed.
+
+    A report is built from some hundred thousand small objects, nearly all of which die by their count of references. The
+    collector would walk through them, and through all that the node has loaded, again and again: a quarter of the time.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _sha256(*parts: str) -> str:

@@ -2,19 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
 from highdicom.seg import Segmentation, segread
-from PIL import Image
 
 from node.domain.anatomy import Structure
 from node.domain.errors import PermanentError, Reason
 from node.domain.image import Volume
 from node.domain.prediction import Probabilities
 from node.domain.study import SeriesRole
-from node.reporting.canvas import CANAL_COLOUR, CORD_COLOUR
+from node.reporting.canvas import CANAL_COLOUR, CORD_COLOUR, png
 from node.reporting.codes import STRUCTURES
 from node.reporting.hanging import AXIAL_VIEW, SAGITTAL_VIEW, slice_picture, upright_view
 from node.reporting.overlay import draw_edges
@@ -60,9 +58,7 @@ class BrowsedSeries:
         for structure, mask in self.masks.items() if with_outlines else ():
             shown.outline(mask[index], _COLOURS[structure])
         draw_edges(_SIZE, shown, letters)
-        encoded = BytesIO()
-        Image.fromarray(shown.drawing.finished()).save(encoded, "PNG", compress_level=3)
-        return encoded.getvalue()
+        return png(shown.drawing.finished())
 
 
 def _masks(seg: Segmentation, volume: Volume) -> dict[Structure, Probabilities]:

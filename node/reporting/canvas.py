@@ -22,7 +22,6 @@ WHITE, BLACK = (255, 255, 255), (0, 0, 0)
 CORD_COLOUR, CANAL_COLOUR, CORNER_COLOUR = (255, 214, 0), (0, 176, 240), (90, 230, 120)
 
 #: Subsets of Noto Sans CJK SC, made by tools/subset_font.py.
-#: Subsets of Noto Sans CJK SC, made by tools/subset_font.py.
 FONTS = Path(__file__).parent / "fonts"
 # OpenCV draws with fractions of a pixel if coordinates are multiplied by 2 ** shift.
 _SHIFT = 4
@@ -160,9 +159,12 @@ class Drawing:
         return np.asarray(sheet, dtype=np.uint8).copy()
 
 
-def save(picture: Picture, path: Path) -> None:
-    """Write a picture as PNG."""
-    Image.fromarray(picture).save(path, "PNG", compress_level=3)
+def png(picture: Picture) -> bytes:
+    """Return a picture as PNG: half as large again as the smallest, in half the time."""
+    found, encoded = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
+    if not found:
+        raise ValueError(f"a picture of {picture.shape} cannot be written as PNG")
+    return encoded.tobytes()
 
 
 def _fixed(points: Matrix | Sequence[Place]) -> npt.NDArray[np.int32]:

@@ -15,7 +15,7 @@ from node.domain.geometry import PixelPoint
 from node.domain.measurement import AxialSliceMeasurements, CompressionRatio, Evidence, Measurement, SagittalMeasurements
 from node.domain.prediction import Keypoint
 from node.domain.study import SeriesRole
-from node.reporting.canvas import CANAL_COLOUR, CORD_COLOUR, CORNER_COLOUR, WHITE, Colour, Drawing, Picture, Place, Style, save
+from node.reporting.canvas import CANAL_COLOUR, CORD_COLOUR, CORNER_COLOUR, WHITE, Colour, Drawing, Picture, Place, Style, png
 from node.reporting.hanging import AXIAL_VIEW, SAGITTAL_VIEW, SlicePicture, slice_picture, upright_view
 from node.reporting.panel import captioned, profile_plot
 from node.reporting.words import DIAMETER_MARKS, Wording, wording
@@ -44,7 +44,7 @@ def draw_pictures(analysis: Analysis, folder: Path, language: str = "en", page: 
     if page is not None:
         pictures = {"summary.png": page, **pictures}
     for name, picture in pictures.items():
-        save(picture, folder / name)
+        (folder / name).write_bytes(png(picture))
     return tuple(pictures)
 
 

@@ -17,7 +17,7 @@ from node.delivery import deliver_objects
 from node.domain.analysis import Analysis
 from node.domain.report import ReportKind, ReportObject
 from node.domain.study import SeriesRole
-from node.pipeline import examine, load_volumes
+from node.pipeline import collector_paused, examine, load_volumes
 from node.reporting import Software, read_report
 from node.reporting.pr import build_pr
 from node.reporting.provenance import Provenance
@@ -128,7 +128,7 @@ def _build_times(analysis: Analysis) -> Mapping[str, float]:
     provenance = Provenance(Software("cspine-node", "0"), ReportingConfig(), analysis.measurements.models)
     found: dict[str, float] = {}
     segmentations = {}
-    with warnings.catch_warnings():
+    with collector_paused(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with _counted(found, "SEG"):
             for role, source in sources.items():

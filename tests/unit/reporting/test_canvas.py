@@ -1,7 +1,10 @@
+from io import BytesIO
+
 import numpy as np
 import pytest
+from PIL import Image
 
-from node.reporting.canvas import WHITE, Drawing, Style
+from node.reporting.canvas import WHITE, Drawing, Style, png
 
 LONG = "the posterior superior corner of C5 has confidence 0.31, and 2.25.123456789012345678901234567890123456789 is wide"
 CHINESE = "矢状位与轴位测量不一致，（椎体角点置信度低），数值超出健康范围。"
@@ -41,3 +44,10 @@ def test_a_hollow_mark_shows_what_it_is_hollow_with():
     assert (picture[20, 10] == 255).all()
     assert (picture[20, 4] < 100).all()
     assert (picture[20, 30] == 0).all()
+
+
+def test_a_picture_is_written_as_png_without_loss():
+    picture = np.random.default_rng(5).integers(0, 256, (40, 30, 3), dtype=np.uint8)
+    read = Image.open(BytesIO(png(picture)))
+    assert (read.format, read.mode) == ("PNG", "RGB")
+    assert np.array_equal(np.asarray(read), picture)
