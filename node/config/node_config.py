@@ -23,7 +23,7 @@ class JobsConfig(Section):
     """How work is queued."""
 
     workers: int = Field(1, ge=1, le=64, description="Worker processes that serve starts; each analyses one study at a time.")
-    polling_s: float = Field(0.15, ge=0.05, le=60, description="How often a worker looks for work, in seconds.")
+    polling_s: float = Field(0.1, ge=0.05, le=60, description="How often a worker looks for work, in seconds.")
     maximum_recovery_attempts: int = Field(
         3, ge=1, le=100, description="An analysis or a delivery that ends its process this often is parked as failed."
     )

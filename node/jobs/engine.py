@@ -12,15 +12,13 @@ from sqlalchemy.engine import URL
 
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
 from node.jobs.ledger import Clock, Ledger
+from node.jobs.lookout import SELDOM_S, taking_work
 from node.jobs.place import Place
 from node.jobs.slot import hold_slot, is_slot_free
 from node.jobs.tasks import APPLICATION_NAME, APPLICATION_VERSION, WorkflowName
 from node.jobs.upkeep import Upkeep, UpkeepSettings, pending_workflows, take_over
 
 _log = logging.getLogger(__name__)
-
-# Nobody waits for the second set of models.
-_UNHURRIED_S = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +84,8 @@ def running_engine(
         prepare_database(url)
         ledger = Ledger(open_engine(url), url, clock)
         _quieten_engine_log()
-        DBOS(config=_engine_config(url, settings))
+        engine = DBOS(config=_engine_config(url, settings))
+        DBOS.listen_queues([])  # but its own: ours are looked at by taking_work
         limits = UpkeepSettings(settings.executor_id, settings.takeover_s, settings.alarm_s)
         upkeep = Upkeep(limits, place, is_watchdog=settings.slot == 0)
         try:
@@ -96,8 +95,9 @@ def running_engine(
                 _register_queues(settings.polling_s)
                 DBOS.apply_schedules(schedules)
                 _adopt_orphans(settings)
-            upkeep.start()
-            yield
+            with taking_work(engine, url, settings.polling_s):
+                upkeep.start()
+                yield
         finally:
             DBOS.destroy(destroy_registry=True, workflow_completion_timeout_sec=max(1, round(settings.shutdown_grace_s)))
             upkeep.stop()
@@ -139,12 +139,14 @@ def _quieten_engine_log() -> None:
     log.propagate = True
 
 
-def _register_queues(polling_s: float) -> None:
+def _register_queues(look_s: float) -> None:
     """Declare the queues: one analysis at a time in a process, one at a time to each destination and webhook."""
-    DBOS.register_queue(WorkflowName.ANALYSE, polling_interval_sec=polling_s, worker_concurrency=1)
-    DBOS.register_queue(WorkflowName.DELIVER, polling_interval_sec=polling_s, partition_worker_concurrency=1)
-    DBOS.register_queue(WorkflowName.SHADOW, polling_interval_sec=max(polling_s, _UNHURRIED_S), worker_concurrency=1)
-    DBOS.register_queue(WorkflowName.NOTICE, polling_interval_sec=max(polling_s, _UNHURRIED_S), partition_worker_concurrency=1)
+    seldom_s = max(look_s, SELDOM_S)
+    unhurried_s = 5 * seldom_s  # nobody waits for the second set of models, nor for a message
+    DBOS.register_queue(WorkflowName.ANALYSE, polling_interval_sec=seldom_s, worker_concurrency=1)
+    DBOS.register_queue(WorkflowName.DELIVER, polling_interval_sec=seldom_s, partition_worker_concurrency=1)
+    DBOS.register_queue(WorkflowName.SHADOW, polling_interval_sec=unhurried_s, worker_concurrency=1)
+    DBOS.register_queue(WorkflowName.NOTICE, polling_interval_sec=unhurried_s, partition_worker_concurrency=1)
 
 
 def _adopt_orphans(settings: EngineSettings) -> None:
