@@ -5,7 +5,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
 from node.config import DestinationConfig
@@ -13,6 +12,7 @@ from node.delivery.association import open_association
 from node.delivery.contexts import MAXIMUM_CONTEXTS, NATIVE, Encoding, contexts_for
 from node.delivery.line import DimseLine, Line, web_line
 from node.delivery.scu import is_stored
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
 
 Progress = Callable[[int, int], None]
@@ -98,7 +98,7 @@ def _encoding_of(path: Path) -> Encoding:
     try:
         meta = read_file_meta_info(path)
         return str(meta.MediaStorageSOPClassUID), str(meta.TransferSyntaxUID)
-    except (InvalidDicomError, AttributeError, EOFError) as error:
+    except UNREADABLE as error:
         raise PermanentError(Reason.NOT_DICOM, "not a DICOM file with file meta information") from error
     except OSError as error:
         raise PermanentError(Reason.NOT_DICOM, f"cannot be read: {error.strerror}") from error

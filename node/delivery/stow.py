@@ -8,13 +8,13 @@ from pathlib import Path
 from pydicom.dataset import Dataset
 
 from node.delivery.web import WebAnswer, WebPeer
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason, TransientError
 
 _CHUNK_BYTES = 1 << 20
 _UNSUPPORTED_MEDIA_TYPE = 415
 _SUCCESS, SOP_CLASS_NOT_SUPPORTED = 0x0000, 0x0122
 _OUT_OF_RESOURCES = 0xA700
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError)
 
 
 def stow_file(peer: WebPeer, path: Path, sop_instance_uid: str) -> int:
@@ -85,6 +85,6 @@ def _listed(body: bytes) -> tuple[Mapping[str, int], Mapping[str, int]] | None:
             for item in read.get("FailedSOPSequence") or ()
             if "ReferencedSOPInstanceUID" in item
         }
-    except (*_UNREADABLE, RecursionError):
+    except UNREADABLE:
         return None
     return stored, failed

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import BinaryIO
 
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -16,6 +15,7 @@ from node.config import SourceConfig
 from node.delivery.query import FoundStudy, StudyQuery, wanted_studies
 from node.delivery.retrieve import Retrieved
 from node.delivery.web import WebPeer, open_web
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import NodeError, PermanentError, Reason, TransientError, disk_refused
 from node.domain.identity import parse_uid
 
@@ -24,7 +24,6 @@ _AS_STORED = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 _PART_BYTES = 1 << 16
 # A series of MR takes some hundred megabytes.
 _MAXIMUM_SERIES_BYTES = 16 << 30
-_UNREADABLE = (ValueError, TypeError, KeyError, AttributeError, IndexError, NotImplementedError, RecursionError)
 
 
 def find_studies_web(source: SourceConfig, query: StudyQuery) -> tuple[FoundStudy, ...]:
@@ -67,7 +66,7 @@ def _ask(peer: WebPeer, path: str, fields: Mapping[str, str]) -> list[Dataset]:
         if answer.status != _OK:
             raise ValueError
         return [Dataset.from_json(one) for one in json.loads(answer.body)]
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         what = f"{peer.address} answered HTTP {answer.status} to a query, without a list that can be read"
         raise PermanentError(Reason.QUERY_REFUSED, what) from error
 
@@ -154,7 +153,7 @@ class _Landing:
             self._draft.replace(self._folder / f"{uid}.dcm")
         except OSError as error:
             raise disk_refused(f"write below {self._folder}", error) from error
-        except (InvalidDicomError, NodeError, AttributeError, EOFError, ValueError):
+        except (NodeError, *UNREADABLE):
             self._draft.unlink(missing_ok=True)
             self.outcome += Retrieved(0, 1)
         else:

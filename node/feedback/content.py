@@ -1,29 +1,22 @@
 """What decides about one object: whom it names, what it measures, how it is titled; read without its texts."""
 
 import hashlib
-import struct
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_file_meta_info
 
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
 
 _TRACKING_UNIQUE_IDENTIFIER = "112040"  # DCM, PS3.16 TID 1501
 # An SR of thousands of groups has a megabyte, a SEG of hundreds of slices some tens. The reception refuses what inflates out of
 # all proportion, so that these bound the memory and the time of a worker too.
 _LARGEST_BYTES, _LARGEST_SEG_BYTES = 8 << 20, 64 << 20
-# What pydicom raises on a damaged file; elements are parsed when they are first asked for.
-_DAMAGED = (
-    InvalidDicomError, BytesLengthException, RuntimeError, ValueError, AttributeError, TypeError, LookupError, ArithmeticError,
-    EOFError, MemoryError, OSError, StopIteration, struct.error, zlib.error,
-)  # fmt: skip
 
 #: A measured value: Tracking Unique Identifier of its group, code of its name.
 NumberKey = tuple[str, str]
@@ -74,7 +67,7 @@ def read_content(path: Path) -> Content:
             if path.stat().st_size > most:
                 raise PermanentError(Reason.NOT_DICOM, f"larger than {most >> 20} MiB: not a result")
             return _content(dcmread(path))
-    except _DAMAGED as error:
+    except (OSError, *UNREADABLE) as error:
         raise PermanentError(Reason.NOT_DICOM, f"cannot be read ({type(error).__name__})") from error
 
 

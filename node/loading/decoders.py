@@ -10,14 +10,12 @@ import struct
 import subprocess
 import sys
 import warnings
-import zlib
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
 from pydicom.dataset import FileDataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.pixels.utils import pixel_array
 from pydicom.uid import (
     HTJ2K,
@@ -35,6 +33,8 @@ from pydicom.uid import (
     RLELossless,
 )
 
+from node.dicom_errors import UNREADABLE
+
 Decoded = npt.NDArray[np.integer]
 
 _PLUGINS = {
@@ -50,11 +50,6 @@ _PLUGINS = {
 }
 _IN_CHILD = frozenset({JPEGExtended12Bit, JPEGLossless, JPEGLosslessSV1})
 _CHILD = Path(__file__).with_name("gdcm_child.py")
-#: What pydicom and its decoders raise on a damaged file; elements are parsed when they are first asked for.
-UNREADABLE = (
-    InvalidDicomError, BytesLengthException, RuntimeError, ValueError, AttributeError, NotImplementedError, TypeError,
-    LookupError, ArithmeticError, EOFError, MemoryError, OSError, StopIteration, struct.error, zlib.error,
-)  # fmt: skip
 
 
 class DecodingError(Exception):
@@ -88,7 +83,7 @@ class PixelDecoder:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 return np.asarray(pixel_array(data_set, decoding_plugin=plugin, allow_excess_frames=False))
-        except UNREADABLE as error:
+        except (OSError, *UNREADABLE) as error:
             raise DecodingError(type(error).__name__) from error
 
     def _decode_in_child(self, path: Path) -> Decoded:

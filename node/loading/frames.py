@@ -7,12 +7,13 @@ from dataclasses import dataclass
 import numpy as np
 from pydicom.dataset import Dataset, FileDataset
 
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import Declined, PermanentError, Reason
 from node.domain.geometry import ImagePlane, Spacing
 from node.domain.identity import InstanceRef
 from node.domain.image import FrameSource, Pixels
 from node.domain.study import ReceivedSeries
-from node.loading.decoders import UNREADABLE, PixelDecoder
+from node.loading.decoders import PixelDecoder
 from node.loading.instance import MAXIMUM_PIXELS, StoredValues, decode, open_instance, pixel_count, unreadable
 
 _ORIENTATION = ("PlaneOrientationSequence", "ImageOrientationPatient")
@@ -58,7 +59,7 @@ def read_frames(series: ReceivedSeries) -> tuple[Frame, ...]:
                     what = f"series {series.series_instance_uid} states more than {MAXIMUM_PIXELS} pixels; it is not decoded"
                     raise Declined(Reason.TOO_MANY_SLICES, what)
                 frames.extend(_frames_of(data_set, instance, decoder))
-            except UNREADABLE as error:
+            except (OSError, *UNREADABLE) as error:
                 raise unreadable(instance, error) from error
     return tuple(frames)
 

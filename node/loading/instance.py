@@ -11,10 +11,11 @@ from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 from pydicom.uid import UID, RLELossless
 
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import InstanceRef
 from node.loading.codestream import stated_size
-from node.loading.decoders import UNREADABLE, DecodingError, PixelDecoder
+from node.loading.decoders import DecodingError, PixelDecoder
 
 StoredValues = npt.NDArray[np.float32]
 """Stored values before rescale, high is bright; float32 (exact up to 24 bits) [frame, row, column]."""
@@ -43,7 +44,7 @@ def open_instance(instance: InstanceRef) -> FileDataset:
             data_set = dcmread(instance.path)
             absent = "PixelData" not in data_set
             started = absent and _reaches_pixels(instance)
-    except UNREADABLE as error:
+    except (OSError, *UNREADABLE) as error:
         raise unreadable(instance, error) from error
     if absent:
         reason = Reason.FILE_TRUNCATED if started else Reason.NO_PIXELS

@@ -9,10 +9,10 @@ from functools import cached_property
 import numpy as np
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 from pydicom.uid import MRImageStorage
 from pydicom.valuerep import format_number_as_ds
 
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
 from node.domain.geometry import ImagePlane
 from node.domain.identity import InstanceRef
@@ -117,7 +117,7 @@ def _read_header(instance: InstanceRef) -> Dataset:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return dcmread(instance.path, stop_before_pixels=True)
-    except (InvalidDicomError, OSError, EOFError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         what = f"instance {instance.sop_instance_uid} can no longer be read ({type(error).__name__}); send the study again"
         raise PermanentError(Reason.NOT_DICOM, what) from error
 

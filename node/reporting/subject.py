@@ -6,7 +6,6 @@ together, and every word that we add is ASCII, which all DICOM character sets ho
 """
 
 import re
-import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
 from pydicom.tag import Tag
 
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
 
 _CHARACTER_SET = "SpecificCharacterSet"
@@ -63,7 +63,6 @@ _DOCUMENTS = ("SR", "KO")
 #: Attributes of a referenced request, all of type 2 but the first, with the sequence or level of the image that has them.
 _REQUEST = ("AccessionNumber", "RequestedProcedureID", "RequestedProcedureDescription")
 _ORDER = ("PlacerOrderNumberImagingServiceRequest", "FillerOrderNumberImagingServiceRequest")
-_UNREADABLE = (OSError, ValueError, TypeError, LookupError, EOFError, NotImplementedError, struct.error)
 
 Stored = tuple[tuple[str, "bytes | tuple[Stored, ...]"], ...]
 """Attributes by keyword: their stored bytes, or the items of a sequence."""
@@ -136,7 +135,7 @@ def _items(header: Dataset, keyword: str) -> tuple[Dataset, ...]:
     """Return the items of a sequence, unread; a damaged one counts as absent."""
     try:
         value = header[keyword].value if keyword in header else ()
-    except _UNREADABLE:
+    except (OSError, *UNREADABLE):
         return ()
     return tuple(value) if isinstance(value, Items) else ()
 

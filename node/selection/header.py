@@ -1,27 +1,20 @@
 """The header of one stored instance, and the attributes of each of its frames, classic or Enhanced."""
 
-import struct
 import warnings
-import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
 from pydicom.filereader import read_partial
 from pydicom.tag import BaseTag
 
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import InstanceRef
 
 # PixelData, FloatPixelData, DoubleFloatPixelData: PS3.3 section C.7.6.3
 _PIXEL_TAGS = frozenset({0x7FE00010, 0x7FE00008, 0x7FE00009})
 
-# What pydicom raises on a damaged file; elements are parsed when they are first asked for.
-_UNREADABLE = (
-    InvalidDicomError, BytesLengthException, RuntimeError, ValueError, AttributeError, NotImplementedError, TypeError,
-    LookupError, ArithmeticError, EOFError, MemoryError, OSError, StopIteration, struct.error, zlib.error,
-)  # fmt: skip
 
 # No attribute that we look at is longer; the value of a longer one stays on disk.
 _LARGEST_VALUE_BYTES = 1 << 24
@@ -82,7 +75,7 @@ def read_header(instance: InstanceRef) -> tuple[Dataset, bool]:
         with warnings.catch_warnings(), instance.path.open("rb") as file:
             warnings.simplefilter("ignore")
             return read_partial(file, stop_when=at_pixels, defer_size=_LARGEST_VALUE_BYTES), found
-    except _UNREADABLE as error:
+    except (OSError, *UNREADABLE) as error:
         raise PermanentError(
             Reason.NOT_DICOM,
             f"instance {instance.sop_instance_uid} cannot be read as DICOM ({type(error).__name__}); send it again",
@@ -107,7 +100,7 @@ def _value(data_set: Dataset, keyword: str) -> object:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             return data_set.get(keyword)
-    except _UNREADABLE:
+    except (OSError, *UNREADABLE):
         # an attribute with a malformed value counts as absent; the criteria then say what is missing
         return None
 

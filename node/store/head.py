@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 from pydicom.charset import convert_encodings, decode_bytes, python_encoding
 from pydicom.dataset import Dataset
-from pydicom.errors import BytesLengthException, InvalidDicomError
+from pydicom.errors import InvalidDicomError
 from pydicom.filereader import read_dataset, read_preamble
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import (
@@ -22,6 +22,7 @@ from pydicom.uid import (
     MRImageStorage,
 )
 
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
 from node.domain.identity import SeriesInstanceUID, SOPClassUID, SOPInstanceUID, StudyInstanceUID, parse_uid
 from node.store.scan import scanned
@@ -51,11 +52,6 @@ _DEFLATED_BYTES = 1 << 18
 _INFLATED_BYTES = 1 << 20
 # Images deflate to a half, empty ones to a hundredth or less, a bomb to a thousandth.
 _LEAST_BOMB_BYTES, _GREATEST_INFLATION = 1 << 26, 64
-#: What pydicom raises on a damaged file besides the end of the file and the lack of its prefix.
-UNREADABLE = (
-    ValueError, KeyError, AttributeError, TypeError, IndexError, NotImplementedError, RecursionError, OverflowError, MemoryError,
-    struct.error, zlib.error, BytesLengthException,
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

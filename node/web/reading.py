@@ -9,9 +9,9 @@ from pathlib import Path
 
 from pydicom import dcmread
 from pydicom.dataset import Dataset
-from pydicom.errors import InvalidDicomError
 
 from node.config import Config, DestinationConfig
+from node.dicom_errors import UNREADABLE
 from node.domain.errors import NodeError, PermanentError, Reason
 from node.domain.identity import SeriesInstanceUID, StudyInstanceUID
 from node.domain.report import ReportKind, ReportObject
@@ -62,7 +62,7 @@ def _read_header(store: Store, study_instance_uid: StudyInstanceUID, keywords: t
     try:
         header = Dataset() if path is None else dcmread(path, stop_before_pixels=True, specific_tags=list(keywords))
         return [text for keyword in keywords if (text := str(header.get(keyword) or ""))]
-    except (InvalidDicomError, OSError, EOFError, ValueError):
+    except (OSError, *UNREADABLE):
         return []
 
 
