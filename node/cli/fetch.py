@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from node.cli.peers import peer_named
 from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
-from node.config import Config, DestinationConfig, ReceptionConfig, SourceConfig, load_config
+from node.config import DestinationConfig, ReceptionConfig, load_config
 from node.delivery import Archive, StudyQuery, send_files
 from node.domain.errors import ConfigError, PermanentError, Reason
 
@@ -25,7 +26,7 @@ _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104 - what a receiver may be to
 def fetch(source_name: str, is_listed: bool, out_dir: Path | None, config_path: Path | None, **keys: str) -> None:
     """Fetch the MR series of studies from SOURCE (section `sources`) into the running node; exit code 1 if one is missing."""
     config = load_config(config_path_or_default(config_path))
-    source = _source(config, source_name)
+    source = peer_named(source_name, config.sources, "source")
     archive = Archive(source, config.reception.ae_title)
     found = [
         one
@@ -68,13 +69,3 @@ def _hand_in(reception: ReceptionConfig, files: list[Path]) -> int:
     for path, problem in sent.failed:
         click.echo(f"{path.name}: {problem}", err=True)
     return len(sent.failed)
-
-
-def _source(config: Config, name: str) -> SourceConfig:
-    known = {source.name: source for source in config.sources}
-    if name not in known:
-        listed = ", ".join(known) or "none"
-        raise ConfigError(
-            Reason.CONFIG_INVALID, f"there is no source {name!r}; configured: {listed} (see sources in config.yaml)"
-        )
-    return known[name]

@@ -7,11 +7,12 @@ import click
 from rich.console import Console
 from rich.progress import Progress
 
+from node.cli.peers import peer_named
 from node.cli.program import EXIT_ERROR, config_option, config_path_or_default
-from node.config import Config, DestinationConfig, load_config
+from node.config import DestinationConfig, load_config
 from node.delivery import SentFiles, send_files
 from node.delivery import echo as echo_destination
-from node.domain.errors import ConfigError, Reason
+from node.domain.errors import Reason
 from node.store import collect_studies
 
 
@@ -21,7 +22,7 @@ from node.store import collect_studies
 def echo(name: str, config_path: Path | None) -> None:
     """Ask the destination NAME whether it answers (C-ECHO, or a query over DICOMweb) and show which result classes it accepts."""
     config = load_config(config_path_or_default(config_path))
-    report = echo_destination(_destination(config, name), config.reception.ae_title)
+    report = echo_destination(peer_named(name, config.destinations, "destination"), config.reception.ae_title)
     click.echo(f"{name}: answered in {report.ms:.1f} ms")
     if report.accepted is None:
         click.echo("  result classes: not known over DICOMweb until one is sent")
@@ -38,7 +39,7 @@ def echo(name: str, config_path: Path | None) -> None:
 def send(name: str, paths: tuple[Path, ...], config_path: Path | None) -> None:
     """Send DICOM files, and all that are below folders, to the destination NAME; exit code 1 if one was not stored."""
     config = load_config(config_path_or_default(config_path))
-    destination = _destination(config, name)
+    destination = peer_named(name, config.destinations, "destination")
     collected = collect_studies(paths)
     files = [i.path for study in collected.studies for series in study.all_series for i in series.instances]
     sent = _send_with_progress(destination, config.reception.ae_title, files)
@@ -57,12 +58,3 @@ def _send_with_progress(destination: DestinationConfig, calling_ae_title: str, f
     with Progress(console=console, disable=not console.is_terminal, transient=True) as progress:
         bar = progress.add_task(f"sending to {destination.name}", total=len(files))
         return send_files(destination, calling_ae_title, files, lambda done, _total: progress.update(bar, completed=done))
-
-
-def _destination(config: Config, name: str) -> DestinationConfig:
-    known = [destination.name for destination in config.destinations]
-    if name not in known:
-        raise ConfigError(
-            Reason.CONFIG_INVALID, f"there is no destination {name!r}; configured: {', '.join(known) or 'none'} (see config.yaml)"
-        )
-    return config.destinations[known.index(name)]

@@ -1,10 +1,10 @@
 """The rules: what an object that came back says of which of our results.
 
 Certain are the titles of key object selections (PS3.16 CID 7010, 7031; IHE RAD IOCM), the references and the Tracking Unique
-Identifiers. No code of the DICOM terminology says what is thought of a result, and that of the IHE supplement AI Result Assessment
-(AIRA, June 2025) is in no source that was at hand. The one published assessor that was found (kcenon, pacs_system,
-aira_assessment.cpp) has codes of its own scheme, 99PACS. So a coded value whose concept is called an assessment is understood by its
-meaning, whatever its scheme. Of a Content Assessment (PS3.3 C.33.1) two summaries are taken; any other is noted.
+Identifiers. No code of the DICOM terminology says what is thought of a result, and that of the IHE supplement AI Result
+Assessment (AIRA, June 2025) is in no source that was at hand. The one published assessor that was found (kcenon, pacs_system,
+aira_assessment.cpp) has codes of its own scheme, 99PACS. So a coded value whose concept is called an assessment is understood
+by its meaning, whatever its scheme. Of a Content Assessment (PS3.3 C.33.1) two summaries are taken; any other is noted.
 """
 
 import re
