@@ -99,5 +99,7 @@ def _question(dialect: Dialect, names: Iterable[str]) -> str:
     """Return the statement that gives the name of each queue with work; ``IN`` lets SQLite use the engine's partial index."""
     jobs = table("workflow_status", column("queue_name"), column("status"), schema=None if dialect.name == "sqlite" else "dbos")
     waiting = jobs.c.status.in_(["ENQUEUED", "PENDING"]) & (jobs.c.status == "ENQUEUED")
-    parts = (select(literal(name)).where(select(jobs).where(waiting, jobs.c.queue_name == name).exists()) for name in names)
+    parts = (
+        select(literal(name)).where(select(jobs).where(waiting, jobs.c.queue_name == name).exists()) for name in map(str, names)
+    )
     return str(union_all(*parts).compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
