@@ -2,11 +2,12 @@
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from node.config import Config
-from node.doctor.check import Check, CheckResult, verdict
+from node.doctor.check import Check, CheckResult, checks_of, verdict
 from node.doctor.drawing import AXIAL_CORD_MM, CANAL_MM, axial_neck, sagittal_neck
 from node.domain.anatomy import Structure
 from node.domain.image import Volume
@@ -19,7 +20,17 @@ _ENOUGH_CORNERS = 12
 
 
 def model_checks(config: Config) -> Sequence[Check]:
-    """Return one check for each model, loaded and verified, and one of what they make of a drawn neck."""
+    """Return one check for each model, loaded and verified, and one of what they make of a drawn neck; so for a shadow set."""
+    checks = _set_checks(config)
+    if config.shadow.enabled:
+        beside = config.model_copy(update={"inference": config.shadow.beside(config.inference)})
+        # a fault of the second set must not hide the first
+        found = checks_of("models", lambda: _set_checks(beside))
+        checks += [replace(one, name=f"shadow {one.name}") for one in found]
+    return checks
+
+
+def _set_checks(config: Config) -> list[Check]:
     library = open_pipeline(config).library
     providers = library.providers
     checks = [

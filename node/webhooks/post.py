@@ -58,6 +58,10 @@ def post(webhook: WebhookConfig, event_id: str, body: str, now_s: float) -> None
     context = _context(webhook) if parts.scheme == "https" else None
     try:
         status = _answer(parts, context, webhook.timeout_s, body.encode(), headers)
+    except ssl.SSLError as error:
+        why = getattr(error, "verify_message", "") or error.reason or type(error).__name__
+        what = f"webhook {webhook.name} cannot be reached: TLS failed: {why}; check url and ca_file"
+        raise TransientError(Reason.PEER_UNREACHABLE, what) from error
     except (OSError, HTTPException, UnicodeError) as error:
         what = f"webhook {webhook.name} cannot be reached: {type(error).__name__}"
         raise TransientError(Reason.PEER_UNREACHABLE, what) from error

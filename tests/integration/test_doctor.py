@@ -10,6 +10,7 @@ from tests.support.external import drops_sockets, free_port
 from tests.support.orthanc import running_orthanc
 from tests.support.postgres import running_postgres
 
+MODELS = Path(__file__).parents[2] / "models"
 KINDS = ("SEG", "SR", "PR", "KO", "SC", "SR_VOLUMES")
 
 
@@ -64,7 +65,18 @@ def test_a_database_server_is_asked_for_its_time_and_its_password_is_not_shown(t
 
 
 def test_the_models_of_the_package_see_the_drawn_neck():
-    checks = {check.name: check for check in model_checks(Config())}
+    shadow = {"enabled": True, "models_dir": MODELS, "threads": 2}
+    checks = {check.name: check for check in model_checks(Config.model_validate({"shadow": shadow}))}
     assert checks["self-test"].result is CheckResult.OK, checks["self-test"].message
     assert checks["execution"].result is CheckResult.OK
     assert {"model keypoints", "model sagittal-segmentation", "model axial-segmentation"} <= set(checks)
+    assert checks["shadow self-test"].result is CheckResult.OK, checks["shadow self-test"].message
+    assert {f"shadow {name}" for name in checks if not name.startswith("shadow")} <= set(checks)
+
+
+def test_a_fault_of_the_shadow_models_does_not_hide_the_first(tmp_path: Path):
+    checks = model_checks(Config.model_validate({"shadow": {"enabled": True, "models_dir": tmp_path}}))
+    assert [check.result for check in checks if check.name == "self-test"] == [CheckResult.OK]
+    (failed,) = [check for check in checks if check.result is CheckResult.FAILED]
+    assert failed.name == "shadow models"
+    assert "'sagittal-segmentation' has no readable model.yaml" in failed.message

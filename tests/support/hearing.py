@@ -1,10 +1,13 @@
 """A real HTTP server on loopback that hears messages and answers as it is told."""
 
+import ssl
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.support.certificates import Certificate
 
 
 @dataclass
@@ -15,18 +18,30 @@ class Hearing:
     answer: Mapping[str, str] = field(default_factory=dict)
     drips: bool = False
     port: int = 0
+    scheme: str = "http"
     messages: list[tuple[str, dict[str, str], str]] = field(default_factory=list)
     stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/told?by=node"
+        return f"{self.scheme}://127.0.0.1:{self.port}/told?by=node"
+
+
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, *_: object) -> None:
+        """Say nothing of a peer that did not trust us and hung up."""
+
+
+def _speak_tls(server: ThreadingHTTPServer, certificate: Certificate) -> None:
+    tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    tls.load_cert_chain(certificate.certificate, certificate.key)
+    server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 
 
 @contextmanager
-def hearing() -> Iterator[Hearing]:
-    """Hear messages for the time of the block."""
-    heard = Hearing()
+def hearing(certificate: Certificate | None = None) -> Iterator[Hearing]:
+    """Hear messages for the time of the block, over TLS where there is a certificate."""
+    heard = Hearing(scheme="http" if certificate is None else "https")
 
     class Answering(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
@@ -50,8 +65,10 @@ def hearing() -> Iterator[Hearing]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answering) as server:
+    with _Server(("127.0.0.1", 0), Answering) as server:
         heard.port = server.server_address[1]
+        if certificate is not None:
+            _speak_tls(server, certificate)
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
         thread.start()
         try:

@@ -9,6 +9,7 @@ import pytest
 from node.config import WebhookConfig
 from node.domain.errors import ConfigError, NodeError, Reason, TransientError
 from node.webhooks import post, read_secret
+from tests.support.certificates import Authority
 from tests.support.hearing import Hearing, hearing
 
 SECRET = "a secret of the hospital, long"  # noqa: S105 - of this test
@@ -66,6 +67,22 @@ def test_nobody_there_and_a_peer_without_tls_are_told(heard: Hearing):
         with pytest.raises(TransientError, match="webhook ris cannot be reached"):
             post(webhook(heard, url=url), "e1", "{}", time.time())
     assert heard.messages == []
+
+
+def test_a_private_authority_is_trusted_where_it_is_named_and_nowhere_else(tmp_path: Path):
+    authority = Authority(tmp_path)
+    with hearing(authority.issue("ris")) as heard:
+        post(webhook(heard, ca_file=authority.own.certificate), "e1", '{"a": 1}', time.time())
+        assert [(path, body) for path, _, body in heard.messages] == [("/told?by=node", '{"a": 1}')]
+        with pytest.raises(TransientError, match=r"TLS failed: .*certificate.*check url and ca_file") as raised:
+            post(webhook(heard), "e1", "{}", time.time())
+    with hearing(authority.issue("ris", host="elsewhere.example")) as other:
+        with pytest.raises(TransientError, match=r"TLS failed: .*127\.0\.0\.1"):
+            post(webhook(other, ca_file=authority.own.certificate), "e1", "{}", time.time())
+        assert other.messages == []
+    assert raised.value.reason is Reason.PEER_UNREACHABLE
+    with pytest.raises(ConfigError, match=r"ca_file .* cannot be used"):
+        post(webhook(other, ca_file=authority.own.key), "e1", "{}", time.time())
 
 
 @pytest.mark.parametrize("text", ["short", "whsec_no base64 at all, and long enough", "whsec_" + "YWJj"])
