@@ -1,13 +1,21 @@
 """The plug is pulled: whatever dies, the study completes once and the PACS holds one SR."""
 
 import os
+import re
 import signal
 
 import pytest
 
-from tests.support.external import wait_until
+from tests.support.external import free_port, wait_until
 from tests.support.live_node import LiveNode
-from tests.support.orthanc import running_orthanc
+from tests.support.orthanc import Orthanc, running_orthanc
+
+COUNTED = """
+function ReceivedInstanceFilter(dicom, origin)
+  print("came " .. origin["RequestOrigin"] .. " " .. dicom["SOPInstanceUID"])
+  return true
+end
+"""
 
 
 def count(orthanc, modality: str) -> int:
@@ -34,19 +42,24 @@ def test_kill_minus_nine_of_the_worker_during_inference(tmp_path, phantom, ortha
 
 
 def test_kill_minus_nine_of_the_worker_during_delivery(tmp_path, phantom):
+    """One PACS, by C-STORE and by STOW-RS."""
     folder, _ = phantom
-    with running_orthanc(tmp_path / "orthanc") as orthanc:
-        pass  # a PACS that is down: its ports are known, nobody listens
-    destination = orthanc.destination(retry={"first_delay_s": 0.2, "maximum_delay_s": 0.5})
-    node = LiveNode(tmp_path / "node", [destination])
+    orthanc = Orthanc(free_port(), free_port())  # a PACS that is down: its ports are known, nobody listens
+    (tmp_path / "counted.lua").write_text(COUNTED, encoding="ascii")
+    retry = {"first_delay_s": 0.2, "maximum_delay_s": 0.5}
+    node = LiveNode(tmp_path / "node", [orthanc.destination(retry=retry), orthanc.web_destination(retry=retry)])
     with node.running():
         node.store_scu(folder)
-        wait_until(lambda: '"reason": "peer_unreachable"' in node.text(), "a delivery fails", deadline_s=120)
+        wait_until(lambda: node.text().count('"reason": "peer_unreachable"') > 1, "both deliveries fail", deadline_s=120)
         (worker,) = node.worker_pids()
         os.kill(worker, signal.SIGKILL)
-        with running_orthanc(tmp_path / "orthanc", where=orthanc):
+        scripts = {"LuaScripts": [str(tmp_path / "counted.lua")]}
+        with running_orthanc(tmp_path / "orthanc", where=orthanc, changes=scripts):
             assert node.wait_for_end()["state"] == "delivered"
             assert (count(orthanc, "SR"), count(orthanc, "SEG")) == (1, 2)
+    came = re.findall(r"came (\w+) (\S+)", (tmp_path / "orthanc" / "orthanc.log").read_text(encoding="utf-8"))
+    assert len(came) == len(set(came)), "each object came once"
+    assert {origin: [one for one, _ in came].count(origin) for origin, _ in came} == {"DicomProtocol": 5, "Plugins": 5}
     assert node.text().count("analysis begun") == 1
 
 

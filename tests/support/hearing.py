@@ -38,11 +38,7 @@ def _speak_tls(server: ThreadingHTTPServer, certificate: Certificate) -> None:
     server.socket = tls.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
 
 
-@contextmanager
-def hearing(certificate: Certificate | None = None) -> Iterator[Hearing]:
-    """Hear messages for the time of the block, over TLS where there is a certificate."""
-    heard = Hearing(scheme="http" if certificate is None else "https")
-
+def _answering(heard: Hearing) -> type[BaseHTTPRequestHandler]:
     class Answering(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             length = int(self.headers["Content-Length"])
@@ -65,7 +61,15 @@ def hearing(certificate: Certificate | None = None) -> Iterator[Hearing]:
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with _Server(("127.0.0.1", 0), Answering) as server:
+    return Answering
+
+
+@contextmanager
+def hearing(certificate: Certificate | None = None) -> Iterator[Hearing]:
+    """Hear messages for the time of the block, over TLS where there is a certificate."""
+    heard = Hearing(scheme="http" if certificate is None else "https")
+
+    with _Server(("127.0.0.1", 0), _answering(heard)) as server:
         heard.port = server.server_address[1]
         if certificate is not None:
             _speak_tls(server, certificate)

@@ -30,10 +30,10 @@ class Orthanc:
         fields = {"name": name, "host": "127.0.0.1", "port": self.dicom_port, "ae_title": self.ae_title, "timeout_s": 10.0}
         return DestinationConfig.model_validate(fields | changes)
 
-    def web_destination(self, name: str = "web") -> DestinationConfig:
+    def web_destination(self, name: str = "web", **changes: object) -> DestinationConfig:
         """Return its DICOMweb service as a destination."""
         url = f"http://127.0.0.1:{self.http_port}/dicom-web"
-        return DestinationConfig.model_validate({"name": name, "dicomweb": {"url": url}, "timeout_s": 10})
+        return DestinationConfig.model_validate({"name": name, "dicomweb": {"url": url}, "timeout_s": 10, **changes})
 
     def get(self, path: str) -> Any:
         """Return the JSON at a path such as ``/instances``."""
