@@ -56,8 +56,20 @@ class Keypoint:
 
 @dataclass(frozen=True, slots=True)
 class Keypoints:
-    """The landmarks found in one slice; a landmark that was not found is absent."""
+    """The landmarks found in one slice; a landmark that was not found is absent.
+
+    Parameters
+    ----------
+    model, witness
+        What placed the landmarks, and what else had to agree with their names.
+    """
 
     slice_index: int
     by_landmark: Mapping[Landmark, Keypoint]
     model: ModelIdentity
+    witness: ModelIdentity | None = None
+
+    @property
+    def models(self) -> tuple[ModelIdentity, ...]:
+        """Every network that had a say."""
+        return (self.model,) if self.witness is None else (self.model, self.witness)

@@ -37,6 +37,8 @@ _ANCHOR_MARGIN_MM, _WITHOUT_ANCHOR, _ANCHOR_HEIGHTS = 18.0, 0.25, (0.2, 0.5)
 # Half the length of an endplate, and half the height of a body as a share of the pitch.
 _HALF_DEPTH_MM, _HALF_HEIGHT = 7.8, 0.37
 _CORNER_SPREAD_MM = 3.5
+# Two chains name the same bodies if their centres are this near: less than half of the shortest distance between two bodies.
+_SAME_BODY_MM = 8.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,30 +62,60 @@ class Peak:
     height: float
 
 
-def find_corners(maps: Mapping[str, Maps], cell_mm: float, top_row: float = 0.0) -> tuple[list[Peak], float]:
-    """Return the 20 corners and the certainty of their naming, or none if no chain fits.
+def chain_of(maps: Mapping[str, Maps], cell_mm: float, top_row: float = 0.0) -> Chain | None:
+    """Return the best chain through the centre maps among the maps of a network, or None; see :func:`find_chain`."""
+    return find_chain(np.stack([maps[name] for name in CHAIN]), cell_mm, top_row)
+
+
+def find_corners(maps: Mapping[str, Maps], chain: Chain, cell_mm: float) -> list[Peak]:
+    """Return the 20 corners about a chain.
 
     Parameters
     ----------
     maps
-        Heat maps 0..1, float32 [row, column], by channel name: ``C2`` ... ``T2`` and ``C3.anterior_superior`` ...
+        Heat maps 0..1, float32 [row, column], by channel name: ``C3.anterior_superior`` ...
+    chain
+        Where the bodies are, in cells of the maps.
+    cell_mm
+        Size of a cell; rows run towards the feet, columns towards the back.
+    """
+    by_corner = {corner: np.max([maps[f"{v}.{corner}"] for v in VERTEBRAE], axis=0) for corner in CORNERS}
+    return [
+        _corner(by_corner[corner], chain, Landmark(vertebra, corner), cell_mm) for vertebra in VERTEBRAE for corner in CORNERS
+    ]
+
+
+def agreed(chain: Chain, witness: Chain | None, cell_mm: float) -> Chain:
+    """Return the surer of two chains of two networks where both give C3 to C7 to the same bodies.
+
+    Two networks that were trained apart are seldom wrong in the same way: where they agree, one that sees the dens is enough.
+    Where they do not, no name is sure, however certain one of them is.
+
+    Parameters
+    ----------
+    witness
+        In the cells of ``chain``; None if the second network found no chain.
+    """
+    if witness is None:
+        return Chain(chain.centres, 0.0)
+    apart = [np.linalg.norm(chain.centres[CHAIN[i]] - witness.centres[CHAIN[i]]) * cell_mm for i in _NEEDED]
+    if max(apart) > _SAME_BODY_MM:
+        return Chain(chain.centres, _WITHOUT_ANCHOR * min(chain.certainty, witness.certainty))
+    return max(chain, witness, key=lambda one: one.certainty)
+
+
+def find_chain(centre_maps: Maps, cell_mm: float, top_row: float = 0.0) -> Chain | None:
+    """Return the best chain through heat maps of ``CHAIN``, or None if C3 to C7 cannot be placed.
+
+    Parameters
+    ----------
+    centre_maps
+        Heat maps 0..1, float32 [name, row, column].
     cell_mm
         Size of a cell; rows run towards the feet, columns towards the back.
     top_row
         Row of cells at which the image begins; above it the maps show nothing.
     """
-    chain = find_chain(np.stack([maps[name] for name in CHAIN]), cell_mm, top_row)
-    if chain is None:
-        return [], 0.0
-    by_corner = {corner: np.max([maps[f"{v}.{corner}"] for v in VERTEBRAE], axis=0) for corner in CORNERS}
-    peaks = [
-        _corner(by_corner[corner], chain, Landmark(vertebra, corner), cell_mm) for vertebra in VERTEBRAE for corner in CORNERS
-    ]
-    return peaks, chain.certainty
-
-
-def find_chain(centre_maps: Maps, cell_mm: float, top_row: float = 0.0) -> Chain | None:
-    """Return the best chain through heat maps of ``CHAIN``, float32 [name, row, column], or None if C3 to C7 cannot be placed."""
     candidates = local_peaks(centre_maps.max(axis=0), round(5 / cell_mm))
     if len(candidates) < len(_NEEDED):
         return None

@@ -22,6 +22,7 @@ class LoadedModel:
 
     manifest: ModelManifest
     session: Session
+    witness: "LoadedModel | None" = None
 
 
 class ModelLibrary:
@@ -47,17 +48,21 @@ class ModelLibrary:
         self._models = models
         self.sagittal_segmenter = self._segmenter(Task.SAGITTAL_SEGMENTATION, batch_size)
         self.axial_segmenter = self._segmenter(Task.AXIAL_SEGMENTATION, batch_size)
-        keypoints = models[Task.KEYPOINTS]
-        self.keypoint_detector = KeypointDetector(keypoints.session, keypoints.manifest)
+        self.keypoint_detector = _detector(models[Task.KEYPOINTS])
 
     def _segmenter(self, task: Task, batch_size: int) -> Segmenter:
         model = self._models[task]
         return Segmenter(model.session, model.manifest, batch_size)
 
     @property
+    def _every(self) -> tuple[LoadedModel, ...]:
+        chosen = (self._models[task] for task in Task)
+        return tuple(one for model in chosen for one in (model, model.witness) if one is not None)
+
+    @property
     def manifests(self) -> tuple[ModelManifest, ...]:
         """What is loaded."""
-        return tuple(self._models[task].manifest for task in Task)
+        return tuple(model.manifest for model in self._every)
 
     @property
     def identities(self) -> tuple[ModelIdentity, ...]:
@@ -67,7 +72,11 @@ class ModelLibrary:
     @property
     def providers(self) -> dict[str, str]:
         """Return the execution provider that each model really uses, by name of the model."""
-        return {model.manifest.name: model.session.provider for model in self._models.values()}
+        return {model.manifest.name: model.session.provider for model in self._every}
+
+
+def _detector(model: LoadedModel) -> KeypointDetector:
+    return KeypointDetector(model.session, model.manifest, None if model.witness is None else _detector(model.witness))
 
 
 def load_library(
@@ -116,7 +125,7 @@ def _manifest_or_error(folder: Path) -> ModelManifest | PermanentError:
 
 
 def verify_manifest(folder: Path) -> ModelManifest:
-    """Return the manifest of a model whose weights are the bytes that it names.
+    """Return the manifest of a model whose weights, and those of its witness, are the bytes that are named.
 
     Raises
     ------
@@ -125,6 +134,8 @@ def verify_manifest(folder: Path) -> ModelManifest:
     """
     manifest = load_manifest(folder)
     verified_bytes(folder, manifest)
+    if manifest.witness is not None:
+        verify_manifest(folder / manifest.witness)
     return manifest
 
 
@@ -155,7 +166,16 @@ def _load(folder: Path, providers: Sequence[str], threads: int) -> LoadedModel:
     manifest = load_manifest(folder)
     session = OnnxSession(verified_bytes(folder, manifest), manifest.name, providers, threads)
     _warm(session, manifest)
-    return LoadedModel(manifest, session)
+    witness = None if manifest.witness is None else _witness(folder, manifest.witness, providers, threads)
+    return LoadedModel(manifest, session, witness)
+
+
+def _witness(folder: Path, name: str, providers: Sequence[str], threads: int) -> LoadedModel:
+    witness = _load(folder / name, providers, threads)
+    if witness.manifest.task is not Task.KEYPOINTS or witness.manifest.witness is not None:
+        message = f"the witness {name!r} of model {folder.name!r} has to be a model for keypoints without a witness of its own"
+        raise PermanentError(Reason.MODEL_CORRUPT, message)
+    return witness
 
 
 def _warm(session: Session, manifest: ModelManifest) -> None:

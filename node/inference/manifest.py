@@ -102,6 +102,11 @@ class ModelManifest(_Part):
     channels: tuple[str, ...] = Field(min_length=1)
     peak_of_certainty: float = Field(1.0, gt=0, le=1, description="Height of a heat-map peak that counts as confidence 1.")
     calibration: Calibration | None = Field(None, description="Confidence of a corner by its peak, instead of peak_of_certainty.")
+    witness: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,63}$",
+        description="Folder inside this one of a second network for the corners; names count only where both agree.",
+    )
     border_probabilities: dict[str, Annotated[float, Field(gt=0.05, lt=0.95)]] = Field(
         {}, description="By structure, the probability of the network at which its border lies; 0.5 where none is given."
     )
@@ -135,6 +140,12 @@ class ModelManifest(_Part):
         if unknown:
             raise ValueError(f"no structure is called {', '.join(sorted(unknown))}")
         return borders
+
+    @model_validator(mode="after")
+    def _witness_of_names(self) -> Self:
+        if self.witness is not None and self.task is not Task.KEYPOINTS:
+            raise ValueError("only a model for keypoints has names that a witness can agree with")
+        return self
 
     @model_validator(mode="after")
     def _zooms_change_the_spacing(self) -> Self:

@@ -77,4 +77,4 @@ def _axial(
 
 def _models(series_by_role: Mapping[SeriesRole, SegmentedSeries], keypoints: Keypoints) -> tuple[ModelIdentity, ...]:
     identities = [series.masks.model for series in series_by_role.values()]
-    return tuple(dict.fromkeys([*identities, keypoints.model]))
+    return tuple(dict.fromkeys([*identities, *keypoints.models]))

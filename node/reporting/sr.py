@@ -178,7 +178,7 @@ def _predecessor(instance: InstanceRef) -> Dataset:
 def models_of(analysis: Analysis) -> dict[SeriesRole, tuple[ModelIdentity, ...]]:
     """Return which networks the measurements on the series of each role come from."""
     sagittal = analysis.measurements.sagittal
-    keypoints = (sagittal.keypoints.model,) if sagittal is not None else ()
+    keypoints = sagittal.keypoints.models if sagittal is not None else ()
     return {role: tuple(dict.fromkeys((one.masks.model, *keypoints))) for role, one in analysis.series_by_role.items()}
 
 

@@ -96,15 +96,19 @@ def open_bench(study: Path) -> Bench:
     """Return a pipeline of the default configuration with timed networks, and a study out of a folder."""
     config = Config()
     section = config.inference
-    providers = choose_providers(("cpu",), ["CPUExecutionProvider"])
-    models, sessions = {}, {}
-    for name in (section.sagittal_segmentation, section.axial_segmentation, section.keypoints):
-        folder = models_dir(section) / name
-        manifest = load_manifest(folder)
-        session = TimedSession(OnnxSession(verified_bytes(folder, manifest), name, providers, section.threads))
-        models[manifest.task], sessions[name] = LoadedModel(manifest, session), session
-    library = ModelLibrary(models, section.batch_size)
+    names = (section.sagittal_segmentation, section.axial_segmentation, section.keypoints)
+    loaded = [_timed_model(models_dir(section) / name, section.threads) for name in names]
+    library = ModelLibrary({one.manifest.task: one for one in loaded}, section.batch_size)
+    every = [part for one in loaded for part in (one, one.witness) if part is not None]
+    sessions = {one.manifest.name: one.session for one in every if isinstance(one.session, TimedSession)}
     return Bench(Pipeline(config, library), sessions, collect_studies([study]).studies[0], config)
+
+
+def _timed_model(folder: Path, threads: int) -> LoadedModel:
+    manifest = load_manifest(folder)
+    providers = choose_providers(("cpu",), ["CPUExecutionProvider"])
+    session = TimedSession(OnnxSession(verified_bytes(folder, manifest), manifest.name, providers, threads))
+    return LoadedModel(manifest, session, None if manifest.witness is None else _timed_model(folder / manifest.witness, threads))
 
 
 def _stages(bench: Bench, out: Path) -> dict[str, float]:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from node.domain.anatomy import LANDMARKS, VERTEBRAE, Corner, Landmark
-from node.inference.chain import CHAIN, find_chain, find_corners, refine
+from node.inference.chain import CHAIN, Chain, agreed, chain_of, find_chain, find_corners, refine
 
 SHAPE, CELL_MM, PITCH = (130, 90), 1.5, 12.5  # pitch in cells: 18.75 mm
 
@@ -36,8 +36,14 @@ def corner_maps():
     return {f"{one.vertebra}.{one.corner}": bump(*corner_place(one.vertebra, one.corner)) for one in LANDMARKS}
 
 
+def corners_about(maps):
+    chain = chain_of(maps | dict(zip(CHAIN, centre_maps(), strict=True)), CELL_MM)
+    assert chain is not None
+    return find_corners(maps, chain, CELL_MM), chain.certainty
+
+
 def test_names_and_places_of_a_clear_chain_are_right():
-    peaks, certainty = find_corners(corner_maps() | dict(zip(CHAIN, centre_maps(), strict=True)), CELL_MM)
+    peaks, certainty = corners_about(corner_maps())
     assert len(peaks) == 20
     assert certainty > 0.8
     for peak in peaks:
@@ -76,7 +82,7 @@ def test_corners_that_the_network_gave_to_the_neighbour_stay_with_their_body():
     wrong = maps["C5.anterior_superior"].copy()
     maps["C5.anterior_superior"] = np.zeros_like(wrong)
     maps["C4.anterior_superior"] = np.maximum(maps["C4.anterior_superior"], wrong)
-    peaks, _ = find_corners(maps | dict(zip(CHAIN, centre_maps(), strict=True)), CELL_MM)
+    peaks, _ = corners_about(maps)
     found = next(p for p in peaks if p.landmark == Landmark(VERTEBRAE[2], Corner.ANTERIOR_SUPERIOR))
     assert np.hypot(*(corner_place("C5", Corner.ANTERIOR_SUPERIOR) - [found.row, found.column])) < 0.2
 
@@ -89,8 +95,27 @@ def test_bodies_that_could_have_any_name_are_named_without_certainty():
 
 
 def test_empty_maps_give_nothing():
-    empty = {name: np.zeros(SHAPE, dtype=np.float32) for name in (*corner_maps(), *CHAIN)}
-    assert find_corners(empty, CELL_MM) == ([], 0.0)
+    assert chain_of({name: np.zeros(SHAPE, dtype=np.float32) for name in CHAIN}, CELL_MM) is None
+
+
+def chain_at(certainty, moved_cells=0.0, step=0):
+    """The chain with every name given to the body ``step`` further down."""
+    return Chain({name: centre(index + step) + moved_cells for index, name in enumerate(CHAIN)}, certainty)
+
+
+def test_where_two_networks_agree_on_the_bodies_the_surer_one_counts():
+    unsure, sure = chain_at(0.25), chain_at(0.97, moved_cells=1.5)
+    assert agreed(unsure, sure, CELL_MM) is sure
+    assert agreed(sure, unsure, CELL_MM) is sure
+
+
+def test_where_two_networks_name_other_bodies_neither_is_believed():
+    assert agreed(chain_at(0.97), chain_at(0.9, step=1), CELL_MM).certainty == pytest.approx(0.225)
+
+
+def test_a_witness_that_finds_no_chain_takes_all_certainty():
+    alone = agreed(chain_at(0.97), None, CELL_MM)
+    assert (alone.certainty, alone.centres.keys()) == (0.0, set(CHAIN))
 
 
 @pytest.mark.parametrize("place", [(20.0, 30.0), (20.3, 30.4), (19.6, 29.7)])

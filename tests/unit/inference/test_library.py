@@ -145,3 +145,44 @@ def test_a_calibration_that_is_no_rising_curve_is_refused(tmp_path, curve):
     (folder / "model.yaml").write_text(yaml.safe_dump(manifest_fields("m", "keypoints", calibration=curve)), encoding="utf-8")
     with pytest.raises(PermanentError, match="calibration"):
         load_manifest(folder)
+
+
+def with_a_witness(models_dir, task="keypoints", **changes):
+    """Give the corners a witness inside their folder."""
+    corners = models_dir / "corners"
+    inside = write_model(corners, "second", task)
+    _rewrite(inside, name="second-corners", **changes)
+    _rewrite(corners, witness="second")
+    return inside
+
+
+def _rewrite(folder, **changes):
+    fields = yaml.safe_load((folder / "model.yaml").read_text(encoding="utf-8"))
+    (folder / "model.yaml").write_text(yaml.safe_dump(fields | changes), encoding="utf-8")
+
+
+def test_a_witness_is_loaded_verified_and_cited_with_its_model(models_dir):
+    inside = with_a_witness(models_dir)
+    library = load_library(models_dir, NAMES, ("cpu",), 1)
+    assert [one.name for one in library.identities] == [*NAMES, "second-corners"]
+    assert library.providers["second-corners"] == "cpu"
+    (inside / "model.onnx").write_bytes(b"other")
+    for broken in (lambda: verify_manifest(models_dir / "corners"), lambda: load_library(models_dir, NAMES, ("cpu",), 1)):
+        with pytest.raises(PermanentError, match="'second' have SHA-256"):
+            broken()
+
+
+@pytest.mark.parametrize(("task", "changes"), [("sagittal_segmentation", {}), ("keypoints", {"witness": "third"})])
+def test_a_witness_is_a_model_for_corners_without_one_of_its_own(models_dir, task, changes):
+    inside = with_a_witness(models_dir, task, **changes)
+    write_model(inside, "third", "keypoints")
+    with pytest.raises(PermanentError, match="without a witness of its own") as error:
+        load_library(models_dir, NAMES, ("cpu",), 1)
+    assert error.value.reason is Reason.MODEL_CORRUPT
+
+
+def test_only_corners_have_a_witness(tmp_path):
+    folder = write_model(tmp_path, "m", "axial_segmentation")
+    _rewrite(folder, witness="second")
+    with pytest.raises(PermanentError, match="only a model for keypoints"):
+        load_manifest(folder)
