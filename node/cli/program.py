@@ -1,12 +1,13 @@
 """The command group: names, where each command lives, and what an error looks like to a person."""
 
+import gc
 import importlib
 import logging
 import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, ModuleType
 
 import click
 
@@ -49,7 +50,7 @@ class LazyGroup(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module, _ = COMMANDS[cmd_name]
-        command = getattr(importlib.import_module(module), cmd_name)
+        command = getattr(_imported(module), cmd_name)
         assert isinstance(command, click.Command)  # noqa: S101 - the table above names nothing else
         return command
 
@@ -57,6 +58,16 @@ class LazyGroup(click.Group):
         """Write the list of commands from the table, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_text) for name, (_, help_text) in COMMANDS.items()])
+
+
+def _imported(module: str) -> ModuleType:
+    """Return a module, imported while the collector of reference cycles rests: what it makes stays as long as the process."""
+    gc.disable()
+    try:
+        return importlib.import_module(module)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _print_version(context: click.Context, _parameter: click.Parameter, is_asked: bool) -> None:
@@ -80,6 +91,8 @@ config_option = click.option(
     envvar="CSPINE_CONFIG",
     help="Configuration file; without it, config.yaml here if there is one, else the defaults.",
 )
+
+supervised_option = click.option("--supervised", is_flag=True, hidden=True, help="End when standard input ends.")
 
 
 def config_path_or_default(config_path: Path | None) -> Path | None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from node.cli.program import config_option, config_path_or_default
+from node.cli.program import config_option, config_path_or_default, supervised_option
 from node.config import load_config
 from node.domain.identity import StudyInstanceUID
 from node.jobs import open_jobs
@@ -12,8 +12,6 @@ from node.log import configure_logging
 from node.receiver import run_receiver
 from node.service import stop_when_told
 from node.store import open_store
-
-supervised_option = click.option("--supervised", is_flag=True, hidden=True, help="End when standard input ends.")
 
 
 @click.command()

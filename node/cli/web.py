@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from node.cli.program import config_option, config_path_or_default
-from node.cli.roles import supervised_option
+from node.cli.program import config_option, config_path_or_default, supervised_option
 from node.config import load_config
 from node.domain.errors import TransientError
 from node.log import configure_logging

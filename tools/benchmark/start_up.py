@@ -30,7 +30,7 @@ def run(repeats: int) -> Section:
     rows = (
         Row("cspine-node --help", "warm disk", "s", helps, target=_HELP_S),
         Row("Python with click alone", "warm disk", "s", bare),
-        Row("serve until ready", "1 worker, empty store", "s", ready, target=_READY_S),
+        Row("serve until every role is ready", "1 worker, models loaded, empty store", "s", ready, target=_READY_S),
         Row("CPU of the idle node", f"all roles, {_WATCH_S:g} s", "% of one core", percent, target=_IDLE_PERCENT),
         Row("memory of the idle node", "all roles, pages shared by several counted once", "MB", memory),
     )
@@ -74,11 +74,17 @@ def _serving(folder: Path) -> Iterator[tuple[int, float]]:
     command = [sys.executable, "-m", "node", "serve", "--config", str(folder / "config.yaml")]
     begun = time.perf_counter()
     with listening(command, web_port, folder, {"PYTHONPATH": str(ROOT)}) as pid:
-        while not _is_ready(f"http://127.0.0.1:{web_port}/health/ready"):
+        while not (_say_ready(folder / "output.log") and _is_ready(f"http://127.0.0.1:{web_port}/health/ready")):
             if time.perf_counter() - begun > _PATIENCE_S:
                 raise RuntimeError("the node does not become ready")
             time.sleep(0.02)
         yield pid, time.perf_counter() - begun
+
+
+def _say_ready(log: Path) -> bool:
+    """Return whether every role has said so: studies are received, analysed and shown."""
+    said = log.read_text(encoding="utf-8", errors="replace")
+    return all(f"{role} ready" in said for role in ("receiver", "worker 0", "web"))
 
 
 def _is_ready(url: str) -> bool:
