@@ -28,7 +28,9 @@ class ObjectWriter:
 
     def __init__(self) -> None:
         self._elements: dict[tuple[int, str], bytes] = {}
+        # what is kept by its id is kept itself too, or another might get its id
         self._trees: dict[int, tuple[Items, bytes]] = {}
+        self._sequences: dict[int, tuple[DataElement, bytes]] = {}
 
     def write(self, built: Dataset, path: Path) -> None:
         """Write an object as a DICOM file, explicit VR little endian.
@@ -54,7 +56,6 @@ class ObjectWriter:
     def _tree(self, items: Items) -> bytes:
         known = self._trees.get(id(items))
         if known is None:
-            # the items are kept too, or another tree might get their id
             known = self._trees[id(items)] = items, self._sequence(_CONTENT_SEQUENCE, items)
         return known[1]
 
@@ -70,7 +71,10 @@ class ObjectWriter:
     def _element(self, element: DataElement) -> bytes:
         value = element.value
         if element.VR == "SQ":
-            return self._sequence(int(element.tag), value)
+            known = self._sequences.get(id(element))
+            if known is None:
+                known = self._sequences[id(element)] = element, self._sequence(int(element.tag), value)
+            return known[1]
         if not isinstance(value, str | DSfloat):
             return _encoded(element)
         key = int(element.tag), str(value)

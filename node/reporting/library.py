@@ -7,16 +7,18 @@ only, so it describes the first of each series here, and the others share all bu
 from collections.abc import Iterator, Sequence
 
 from highdicom import sr
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence as Items
 from pydicom.sr.codedict import codes
+
+from node.reporting.items import replace_content, with_number
 
 _POSITION = (codes.DCM.ImagePositionPatientX, codes.DCM.ImagePositionPatientY, codes.DCM.ImagePositionPatientZ)
 _AXES = {code.value: axis for axis, code in enumerate(_POSITION)}
 
 
-def add_image_library(report: sr.MeasurementReport, images: Sequence[Dataset]) -> None:
-    """Put the library of images into a report, before its measurements.
+def image_library(images: Sequence[Dataset]) -> Dataset:
+    """Return the library of images.
 
     Parameters
     ----------
@@ -26,35 +28,27 @@ def add_image_library(report: sr.MeasurementReport, images: Sequence[Dataset]) -
     by_series: dict[str, list[Dataset]] = {}
     for image in images:
         by_series.setdefault(str(image.SeriesInstanceUID), []).append(image)
-    library = sr.ImageLibrary([same[0] for same in by_series.values()])
+    library: Dataset = sr.ImageLibrary([same[0] for same in by_series.values()])[0]
     followers = {str(same[0].SOPInstanceUID): same[1:] for same in by_series.values()}
-    for group in library[0].ContentSequence:
-        group.ContentSequence = [item for one in group.ContentSequence for item in _with_followers(one, followers)]
-    content = report[0].ContentSequence
-    content.insert(len(content) - 1, library[0])
+    for group in library.ContentSequence:
+        replace_content(group, [item for one in group.ContentSequence for item in _with_followers(one, followers)])
+    return library
 
 
-def _with_followers(item: sr.ContentItem, followers: dict[str, list[Dataset]]) -> Iterator[sr.ContentItem]:
+def _with_followers(item: sr.ContentItem, followers: dict[str, list[Dataset]]) -> Iterator[Dataset]:
     yield item
     if isinstance(item, sr.ImageContentItem):
-        for image in followers[str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)]:
-            yield _described_like(item, image)
+        yield from _described_like(item, followers[str(item.ReferencedSOPSequence[0].ReferencedSOPInstanceUID)])
 
 
-def _described_like(first: sr.ImageContentItem, image: Dataset) -> sr.ImageContentItem:
-    """Return the entry of another image of the series."""
-    entry = sr.ImageContentItem(
-        name=first.name,
-        referenced_sop_class_uid=image.SOPClassUID,
-        referenced_sop_instance_uid=image.SOPInstanceUID,
-        relationship_type=first.relationship_type,
-    )
-    entry.ContentSequence = Items([_placed(item, image) for item in first.ContentSequence])
-    return entry
-
-
-def _placed(item: sr.ContentItem, image: Dataset) -> sr.ContentItem:
-    axis = _AXES.get(item.name.value)
-    if axis is None:
-        return item
-    return sr.NumContentItem(item.name, image.ImagePositionPatient[axis], item.unit, relationship_type=item.relationship_type)
+def _described_like(first: sr.ImageContentItem, images: Sequence[Dataset]) -> Iterator[Dataset]:
+    """Yield the entries of the other images of a series."""
+    shared = [(item, _AXES.get(item.name.value)) for item in first.ContentSequence]
+    for image in images:
+        entry = Dataset(dict(first.items()))
+        reference = Dataset()
+        reference.ReferencedSOPClassUID, reference.ReferencedSOPInstanceUID = image.SOPClassUID, image.SOPInstanceUID
+        entry["ReferencedSOPSequence"] = DataElement(0x00081199, "SQ", [reference])
+        position = image.ImagePositionPatient
+        replace_content(entry, [item if axis is None else with_number(item, position[axis]) for item, axis in shared])
+        yield entry

@@ -10,6 +10,7 @@ import numpy as np
 from highdicom import sr
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.sequence import Sequence as Items
+from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
 from pydicom.tag import Tag
 from pydicom.uid import ComprehensiveSRStorage
@@ -23,14 +24,30 @@ from node.domain.measurement import Evidence, Verdict
 from node.domain.prediction import ModelIdentity
 from node.domain.study import SeriesRole
 from node.reporting import codes
-from node.reporting.library import add_image_library
+from node.reporting.items import (
+    CONTAINS,
+    CONTEXT,
+    MODIFIER,
+    code_item,
+    container_item,
+    line_item,
+    number_item,
+    text_item,
+    uid_item,
+)
+from node.reporting.library import image_library
 from node.reporting.provenance import Provenance
 from node.reporting.references import reference_of, references_to
 from node.reporting.source import SourceSeries
-from node.reporting.sr_content import Group, Place, groups_of, is_complete
+from node.reporting.sr_content import Group, Number, groups_of, is_complete
 from node.reporting.uids import derived_uid
 
 _SERIES_NUMBER = 9310
+_LANGUAGE = sr.CodedConcept("en-US", "RFC5646", "English (United States)")
+# Named as highdicom names them.
+_FINDING_CATEGORY = Code("276214006", "SCT", "Finding category")
+_FINDING_SITE = Code("363698007", "SCT", "Finding Site")
+_MEASUREMENT_METHOD = Code("370129005", "SCT", "Measurement Method")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,12 +93,8 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
     algorithms = {role: provenance.algorithm(models) for role, models in models_of(analysis).items()}
     context = _Context(sources, analysis.fingerprint, algorithms)
     images = [header for source in sources.values() for header in source.instance_headers]
-    report = sr.MeasurementReport(
-        observation_context=provenance.observation_context(),
-        procedure_reported=procedure_of(next(iter(sources.values())).headers[0]),
-        imaging_measurements=[_encode(group, context) for group in groups],
-    )
-    add_image_library(report, images)
+    procedure = procedure_of(next(iter(sources.values())).headers[0])
+    report = measurement_report(procedure, provenance, image_library(images), [_encode(group, context) for group in groups])
     predecessor, prior = analysis.history.predecessor, analysis.history.prior
     return preliminary_document(
         report,
@@ -94,8 +107,16 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
     )
 
 
+def measurement_report(procedure: Code, provenance: Provenance, library: Dataset, groups: Sequence[Dataset]) -> Dataset:
+    """Return the root of a report: what every report says of itself, its images, and its measurement groups (TID 1500)."""
+    language = sr.LanguageOfContentItemAndDescendants(_LANGUAGE)
+    head = [*language, *provenance.observation_context(), code_item(MODIFIER, dicom_codes.DCM.ProcedureReported, procedure)]
+    measured = container_item(CONTAINS, dicom_codes.DCM.ImagingMeasurements, None, groups)
+    return container_item(None, dicom_codes.DCM.ImagingMeasurementReport, "1500", [*head, library, measured])
+
+
 def preliminary_document(
-    report: sr.MeasurementReport,
+    report: Dataset,
     evidence: Sequence[Dataset],
     heading: Heading,
     fingerprint: str,
@@ -112,7 +133,7 @@ def preliminary_document(
     document: Dataset = sr.Comprehensive3DSR(
         evidence=evidence,
         # a root without branches: highdicom copies a tree and walks it three times before it takes it over as it is
-        content=_without_branches(report[0]),
+        content=_without_branches(report),
         series_instance_uid=derived_uid(fingerprint, f"{heading.name} series"),
         series_number=heading.series_number,
         sop_instance_uid=derived_uid(fingerprint, heading.name),
@@ -124,8 +145,8 @@ def preliminary_document(
         **provenance.equipment,
         coding_schemes=[codes.coding_scheme(provenance.settings.manufacturer)],
     )
-    document.ContentSequence = report[0].ContentSequence
-    missing = set(_referenced(report[0].ContentSequence)) - {str(one.SOPInstanceUID) for one in evidence}
+    document.ContentSequence = report.ContentSequence
+    missing = set(_referenced(report.ContentSequence)) - {str(one.SOPInstanceUID) for one in evidence}
     if missing:
         raise ValueError(f"{len(missing)} instances that the report refers to are not among its evidence")
     return document
@@ -191,44 +212,50 @@ def procedure_of(header: Dataset) -> Code:
     return codes.MAGNETIC_RESONANCE_IMAGING
 
 
-def _encode(group: Group, context: _Context) -> sr.PlanarROIMeasurementsAndQualitativeEvaluations:
-    return sr.PlanarROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(
-            uid=derived_uid(context.fingerprint, f"SR tracking {group.name}"), identifier=group.name
-        ),
-        referenced_region=_region(group.place, context.sources[group.place.role]),
-        finding_category=codes.ANATOMICAL_STRUCTURE,
-        finding_type=group.finding,
-        finding_sites=[sr.FindingSite(site) for site in group.sites],
-        algorithm_id=context.algorithms[group.place.role],
-        measurements=[sr.Measurement(one.name, one.value, one.unit, method=one.method) for one in group.numbers] or None,
-        qualitative_evaluations=list(evaluations(group.verdict, group.findings, group.level_of_minimum)),
+def _encode(group: Group, context: _Context) -> Dataset:
+    """Return a group of TID 1410: one place, and what was measured there."""
+    source = context.sources[group.place.role]
+    return container_item(
+        CONTAINS,
+        dicom_codes.DCM.MeasurementGroup,
+        "1410",
+        [
+            *about(group.name, derived_uid(context.fingerprint, f"SR tracking {group.name}"), group.finding, group.sites),
+            *context.algorithms[group.place.role],
+            *(number_item(one.name, one.value, one.unit, _method(one)) for one in group.numbers),
+            *evaluations(group.verdict, group.findings, group.level_of_minimum),
+            line_of(CONTAINS, dicom_codes.DCM.ImageRegion, group.place.evidence, source),
+        ],
     )
 
 
-def evaluations(
-    verdict: Verdict, findings: Iterable[Finding], level_of_minimum: Level | None = None
-) -> Iterator[sr.QualitativeEvaluation]:
+def about(name: str, uid: str, finding: Code, sites: Iterable[Code]) -> Iterator[Dataset]:
+    """Yield what a group is called, and what it is about."""
+    yield text_item(CONTEXT, dicom_codes.DCM.TrackingIdentifier, name)
+    yield uid_item(CONTEXT, dicom_codes.DCM.TrackingUniqueIdentifier, uid)
+    yield code_item(CONTAINS, _FINDING_CATEGORY, codes.ANATOMICAL_STRUCTURE)
+    yield code_item(CONTAINS, dicom_codes.DCM.Finding, finding)
+    for site in sites:
+        yield code_item(MODIFIER, _FINDING_SITE, site)
+
+
+def _method(number: Number) -> Iterator[Dataset]:
+    if number.method is not None:
+        yield code_item(MODIFIER, _MEASUREMENT_METHOD, number.method)
+
+
+def evaluations(verdict: Verdict, findings: Iterable[Finding], level_of_minimum: Level | None = None) -> Iterator[Dataset]:
     """Yield the verdict of a group, its reasons, and the level of a smallest diameter that was not withheld."""
-    yield sr.QualitativeEvaluation(codes.QUALITY, codes.VERDICTS[verdict])
+    yield code_item(CONTAINS, codes.QUALITY, codes.VERDICTS[verdict])
     for code in dict.fromkeys(codes.reason_code(finding.code) for finding in findings):
-        yield sr.QualitativeEvaluation(codes.QUALITY_REASON, code)
+        yield code_item(CONTAINS, codes.QUALITY_REASON, code)
     if level_of_minimum is not None and verdict is not Verdict.WITHHOLD:
-        yield sr.QualitativeEvaluation(codes.MAXIMUM_LEVEL, codes.LEVELS[level_of_minimum])
+        yield code_item(CONTAINS, codes.MAXIMUM_LEVEL, codes.LEVELS[level_of_minimum])
 
 
-def _region(place: Place, source: SourceSeries) -> sr.ImageRegion:
-    return sr.ImageRegion("POLYLINE", points_of(place.evidence, source), image_of(place.evidence, source))
-
-
-def image_of(evidence: Evidence, source: SourceSeries) -> sr.SourceImageForRegion:
-    """Return a reference to the image, or frame, that points lie on."""
-    frame = source.volume.sources[evidence.slice_index]
-    return sr.SourceImageForRegion(
-        referenced_sop_class_uid=frame.instance.sop_class_uid,
-        referenced_sop_instance_uid=frame.instance.sop_instance_uid,
-        referenced_frame_numbers=None if frame.frame_number is None else [frame.frame_number],
-    )
+def line_of(relation: str, name: Code, evidence: Evidence, source: SourceSeries) -> Dataset:
+    """Return points as they lie on their image, or frame."""
+    return line_item(relation, name, points_of(evidence, source), source.volume.sources[evidence.slice_index])
 
 
 def points_of(evidence: Evidence, source: SourceSeries) -> np.ndarray[tuple[int, ...], np.dtype[np.float64]]:

@@ -6,10 +6,9 @@ writes the numbers of every group beside its line, group upon group where lines 
 group (TID 1501), each number with a line of its own, and the names are short.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from highdicom import sr
 from pydicom.dataset import Dataset
 from pydicom.sr.codedict import codes as dicom_codes
 from pydicom.sr.coding import Code
@@ -19,17 +18,19 @@ from node.domain.anatomy import LEVELS, Structure
 from node.domain.measurement import Quantity, Verdict
 from node.domain.study import SeriesRole
 from node.reporting import codes
-from node.reporting.library import add_image_library
+from node.reporting.items import CONTAINS, INFERRED, SOURCE, container_item, number_item, text_item
+from node.reporting.library import image_library
 from node.reporting.provenance import Provenance
 from node.reporting.seg import PLANES
 from node.reporting.source import SourceSeries
 from node.reporting.sr import (
     Heading,
+    about,
     as_comprehensive_sr,
     evaluations,
-    image_of,
+    line_of,
+    measurement_report,
     models_of,
-    points_of,
     preliminary_document,
     procedure_of,
 )
@@ -102,12 +103,9 @@ def build_sr_lines(
         return None
     source = sources[role]
     algorithm = provenance.algorithm(models_of(analysis)[role])
-    report = sr.MeasurementReport(
-        observation_context=provenance.observation_context(),
-        procedure_reported=procedure_of(source.headers[0]),
-        imaging_measurements=[_encode(lines, source, algorithm, analysis.fingerprint) for lines in found],
-    )
-    add_image_library(report, source.instance_headers)
+    groups = [_encode(lines, source, algorithm, analysis.fingerprint) for lines in found]
+    library = image_library(source.instance_headers)
+    report = measurement_report(procedure_of(source.headers[0]), provenance, library, groups)
     heading = Heading(f"SR lines {role}", _SERIES_NUMBERS[role], f"AI measured lines SR ({PLANES[role]})")
     return preliminary_document(report, source.instance_headers, heading, analysis.fingerprint, provenance, is_complete=False)
 
@@ -167,34 +165,27 @@ def _by_slice(name: str, groups: Sequence[Group]) -> Iterator[Lines]:
         yield Lines(name if number == 0 else f"{name} ({number + 1})", tuple(same), missing)
 
 
-def _encode(
-    lines: Lines, source: SourceSeries, algorithm: sr.AlgorithmIdentification, fingerprint: str
-) -> sr.MeasurementsAndQualitativeEvaluations:
+def _encode(lines: Lines, source: SourceSeries, algorithm: Iterable[Dataset], fingerprint: str) -> Dataset:
+    """Return a group of TID 1501: some numbers, each with a place of its own, and the words that OHIF writes above them."""
     first = lines.groups[0]
-    numbers = [measurement for group in lines.groups for measurement in _numbers(group, source)]
-    encoded = sr.MeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=derived_uid(fingerprint, f"SR lines {lines.name}"), identifier=lines.name),
-        finding_category=codes.ANATOMICAL_STRUCTURE,
-        finding_type=first.finding,
-        finding_sites=[sr.FindingSite(first.sites[0])],
-        algorithm_id=algorithm,
-        measurements=numbers,
-        qualitative_evaluations=list(evaluations(lines.verdict, (one for group in lines.groups for one in group.findings))),
+    return container_item(
+        CONTAINS,
+        dicom_codes.DCM.MeasurementGroup,
+        "1501",
+        [
+            *about(lines.name, derived_uid(fingerprint, f"SR lines {lines.name}"), first.finding, first.sites[:1]),
+            *algorithm,
+            *(number for group in lines.groups for number in _numbers(group, source)),
+            *evaluations(lines.verdict, (one for group in lines.groups for one in group.findings)),
+            text_item(CONTAINS, dicom_codes.DCM.Comment, lines.title),
+        ],
     )
-    encoded[0].ContentSequence.append(_comment(lines.title))
-    return encoded
 
 
-def _numbers(group: Group, source: SourceSeries) -> Iterator[sr.Measurement]:
+def _numbers(group: Group, source: SourceSeries) -> Iterator[Dataset]:
     """Yield the numbers of a group, a ratio without its diameters, each with the line or outline as its only child."""
     for number in group.numbers[:1] if _is_ratio(group) else group.numbers:
         if (group.finding, number.name) in _NAMES:
             name = Code(number.name.value, number.name.scheme_designator, _NAMES[group.finding, number.name])
-            evidence = group.place.evidence
-            drawn = sr.CoordinatesForMeasurement("POLYLINE", points_of(evidence, source), image_of(evidence, source))
-            yield sr.Measurement(name, number.value, number.unit, referenced_coordinates=[drawn])
-
-
-def _comment(text: str) -> sr.TextContentItem:
-    """Return the words that OHIF writes above the numbers."""
-    return sr.TextContentItem(dicom_codes.DCM.Comment, text, relationship_type=sr.RelationshipTypeValues.CONTAINS)
+            drawn = line_of(INFERRED, SOURCE, group.place.evidence, source)
+            yield number_item(name, number.value, number.unit, [drawn])

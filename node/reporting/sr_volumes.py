@@ -11,7 +11,6 @@ import cv2
 import numpy as np
 from highdicom import sr
 from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence as Items
 from pydicom.sr.codedict import codes as dicom_codes
 
 from node.domain.analysis import Analysis, History, SegmentedSeries
@@ -21,9 +20,10 @@ from node.domain.geometry import PixelPoint
 from node.domain.measurement import Evidence, Verdict
 from node.domain.study import SeriesRole
 from node.reporting import codes
+from node.reporting.items import CONTAINS, replace_content
 from node.reporting.provenance import Provenance
 from node.reporting.source import SourceSeries
-from node.reporting.sr import Heading, as_comprehensive_sr, image_of, points_of, preliminary_document
+from node.reporting.sr import Heading, as_comprehensive_sr, line_of, preliminary_document
 from node.reporting.sr_content import Group, groups_of
 
 _SERIES_NUMBER = 9320
@@ -75,7 +75,7 @@ def build_sr_volumes(
         imaging_measurements=groups,
     )
     return preliminary_document(
-        report,
+        report[0],
         [*images, *segmentations.values()],
         Heading("SR volumes", _SERIES_NUMBER, "AI segment volumes"),
         analysis.fingerprint,
@@ -150,11 +150,11 @@ def _group(
         measurements=None if volume is None else [sr.Measurement(dicom_codes.SCT.Volume, round(volume), _CUBIC_MILLIMETRE)],
         qualitative_evaluations=list(_evaluations(reasons)),
     )
-    group[0].ContentSequence.append(_outline(series, structure, source))
+    replace_content(group[0], [*group[0].ContentSequence, _outline(series, structure, source)])
     return group
 
 
-def _outline(series: SegmentedSeries, structure: Structure, source: SourceSeries) -> sr.ScoordContentItem:
+def _outline(series: SegmentedSeries, structure: Structure, source: SourceSeries) -> Dataset:
     """Return the border of a segment on the slice that shows most of it: through the outermost pixels of its largest piece."""
     marked = series.masks.binary(structure)
     index = int(marked.sum(axis=(1, 2)).argmax())
@@ -163,11 +163,7 @@ def _outline(series: SegmentedSeries, structure: Structure, source: SourceSeries
     if len(border) < _SMALLEST_OUTLINE:
         border = border[0] + np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
     evidence = Evidence(index, tuple(PixelPoint(float(row), float(column)) for column, row in border))
-    outline = sr.ScoordContentItem(
-        dicom_codes.DCM.Outline, "POLYLINE", points_of(evidence, source), relationship_type=sr.RelationshipTypeValues.CONTAINS
-    )
-    outline.ContentSequence = Items([image_of(evidence, source)])
-    return outline
+    return line_of(CONTAINS, dicom_codes.DCM.Outline, evidence, source)
 
 
 def _evaluations(reasons: tuple[Reason, ...]) -> Iterator[sr.QualitativeEvaluation]:
