@@ -11,12 +11,15 @@ from node.config import SourceConfig
 from node.domain.analysis import History, PriorLookup
 from node.domain.errors import Reason, Severity
 from node.domain.identity import StudyInstanceUID
+from node.domain.job import AnalysisId, AnalysisOutcome, AnalysisStatus
 from node.domain.measurement import Verdict
+from node.domain.study import ReceivedStudy
 from node.priors import FoundPrior, PriorDesk, current_first
 from node.reporting.measurements_json import measured_document
 from node.reporting.provenance import Software
 from node.reporting.sr_content import groups_of, is_complete
-from node.store import Store, identify_patient
+from node.store import Store, identify_patient, read_head
+from node.worker import StoredStudyAnalyser
 from tests.support.analyses import synthetic_analysis
 from tests.support.external import drops_sockets, free_port
 from tests.support.hostile_peers import stalling_peer
@@ -61,6 +64,34 @@ def test_an_archive_that_is_silent_holds_an_analysis_up_no_longer_than_it_may(tm
         found = found_at(tmp_path, source(port, priors_timeout_s=1))
         assert time.monotonic() - started_s < 5
     assert found.unanswered == ("archive",)
+
+
+class Listening:
+    """A pipeline that keeps the history that it is given."""
+
+    def __init__(self) -> None:
+        self.histories: list[History] = []
+
+    def fingerprint(self) -> str:
+        return "toy"
+
+    def analyse(self, _study: ReceivedStudy, out_dir: Path, history: History) -> AnalysisOutcome:
+        self.histories.append(history)
+        return AnalysisOutcome(AnalysisStatus.MEASURED, (), out_dir, 0)
+
+
+@drops_sockets
+def test_the_worker_hands_what_was_found_to_the_analysis_and_the_same_when_it_is_repeated(tmp_path: Path):
+    store, pipeline = Store(tmp_path / "store"), Listening()
+    arrived = patient_image(store.incoming / "now.dcm", "20260101")
+    head = read_head(arrived)
+    store.receive(arrived, head)
+    for port in (free_port(), free_port()):
+        desk = PriorDesk(store, [source(port)], "CSPINE")
+        StoredStudyAnalyser(pipeline, store, desk).analyse(head.study_instance_uid, AnalysisId("a"), None)
+    first, repeated = pipeline.histories
+    assert [one.code for one in first.findings] == [Reason.PRIOR_NOT_LOOKED_UP]
+    assert repeated == first
 
 
 def test_a_source_without_priors_is_not_asked(tmp_path: Path):
