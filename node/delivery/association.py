@@ -53,21 +53,22 @@ def open_association(
     _stream_files()
     rejections: list[tuple[int, int, int]] = []
     tls = destination_context(destination)
-    association = _application_entity(destination, calling_ae_title).associate(
-        destination.host,
-        destination.port,
-        contexts=list(contexts),
-        ae_title=destination.ae_title,
-        max_pdu=_MAXIMUM_PDU_BYTES,
-        ext_neg=list(roles) or None,
-        tls_args=None if tls is None else (tls, destination.host),
-        evt_handlers=[
-            (evt.EVT_CONN_OPEN, guard_reactor),
-            (evt.EVT_CONN_OPEN, _bound_connection),
-            (evt.EVT_REJECTED, _keep_rejection, [rejections]),
-            *handlers,
-        ],
-    )
+    with _named(destination):
+        association = _application_entity(destination, calling_ae_title).associate(
+            destination.host,
+            destination.port,
+            contexts=list(contexts),
+            ae_title=destination.ae_title,
+            max_pdu=_MAXIMUM_PDU_BYTES,
+            ext_neg=list(roles) or None,
+            tls_args=None if tls is None else (tls, destination.host),
+            evt_handlers=[
+                (evt.EVT_CONN_OPEN, guard_reactor),
+                (evt.EVT_CONN_OPEN, _bound_connection),
+                (evt.EVT_REJECTED, _keep_rejection, [rejections]),
+                *handlers,
+            ],
+        )
     if not association.is_established:
         raise _not_established(destination, association, rejections, tls)
     try:
@@ -138,6 +139,17 @@ def lost_connection(destination: PeerConfig) -> TransientError:
         Reason.PEER_UNREACHABLE,
         f"{_address(destination)} closed the association or did not answer within {destination.timeout_s:g} s",
     )
+
+
+@contextmanager
+def _named(destination: PeerConfig) -> Iterator[None]:
+    """Say that a host name cannot be resolved: pynetdicom looks it up before it connects, and lets that error through."""
+    try:
+        yield
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        what = f"cannot open an association with {_address(destination)}: {why}; check host"
+        raise TransientError(Reason.PEER_UNREACHABLE, what) from error
 
 
 def _application_entity(destination: PeerConfig, calling_ae_title: str) -> AE:

@@ -64,7 +64,7 @@ REASONS_ZH: dict[Reason, str] = {
     Reason.AXIAL_OBLIQUE: "轴位层面与脊髓不垂直",
     Reason.CORD_ROTATED: "脊髓长轴偏斜",
     Reason.PRIOR_NOT_COMPARABLE: "既往结果由其他模型测得，变化未必可比",
-    Reason.PRIOR_NOT_LOOKED_UP: "未查询既往结果：归档系统未应答",
+    Reason.PRIOR_NOT_LOOKED_UP: "PACS 未能给出既往结果",
 }
 
 

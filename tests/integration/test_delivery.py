@@ -257,3 +257,10 @@ def test_echo_of_a_peer_without_verification_is_a_permanent_error(tmp_path: Path
     finally:
         entity.shutdown()
     assert caught.value.reason is Reason.SOP_CLASS_REFUSED
+
+
+def test_a_host_that_is_no_name_is_said_and_tried_again(tmp_path: Path):
+    nowhere = DestinationConfig(name="nowhere", host="pacs..example", port=104, ae_title="PACS")  # fails before a server is asked
+    with pytest.raises(TransientError, match=r"nowhere \(PACS at pacs\.\.example:104\): .*; check host") as refused:
+        deliver_objects(nowhere, "CSPINE", seg_and_sr(tmp_path))
+    assert refused.value.reason is Reason.PEER_UNREACHABLE
