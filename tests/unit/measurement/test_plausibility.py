@@ -524,7 +524,7 @@ def test_a_canal_that_is_interrupted_flags_the_cord_at_that_level_alone():
     assert flagged == {Level.C5}
 
 
-@pytest.mark.parametrize(("canal_mm", "verdict"), [(8.2, Verdict.REPORT), (7.3, Verdict.FLAG), (6.7, Verdict.WITHHOLD)])
+@pytest.mark.parametrize(("canal_mm", "verdict"), [(8.2, Verdict.REPORT), (7.4, Verdict.FLAG), (7.2, Verdict.WITHHOLD)])
 def test_a_cord_that_is_drawn_wider_than_its_canal_is_doubted(canal_mm, verdict):
     """Where it is narrowest, neither border leaves the other by much: only the widths tell."""
     spine = replace(SPINE, canal_mm=canal_mm)
