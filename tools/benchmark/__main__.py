@@ -15,7 +15,7 @@ from pathlib import Path
 
 import click
 
-from tools.benchmark import analysis, delivery, growth, ingest, start_up, turnaround
+from tools.benchmark import analysis, delivery, growth, ingest, queueing, start_up, turnaround
 from tools.benchmark.figures import Section
 from tools.benchmark.receivers import NODE, RECEIVERS
 from tools.benchmark.record import write_section
@@ -28,6 +28,8 @@ SECTIONS: tuple[str, ...] = (
     "growth",
     "analysis",
     "delivery",
+    "turnaround",
+    "queueing",
     "start_up",
 )
 
@@ -77,6 +79,13 @@ def measure_growth(settings: Settings) -> None:
 def measure_turnaround(settings: Settings) -> None:
     """Measure from the last image of a study to its SR in Orthanc."""
     _measure(settings, lambda: turnaround.run(settings.repeats))
+
+
+@benchmark.command("queueing")
+@click.pass_obj
+def measure_queueing(settings: Settings) -> None:
+    """Measure 50 studies queued at once, and studies per hour by workers; the model is a stand-in that sleeps."""
+    _measure(settings, lambda: queueing.run(settings.repeats))
 
 
 @benchmark.command("analysis")
