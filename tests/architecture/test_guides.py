@@ -11,6 +11,7 @@ import click
 import pytest
 
 from node.cli.program import program
+from node.config import load_config
 from node.domain.anatomy import Structure
 from node.domain.healthy import HEALTHY_RANGES
 from node.domain.measurement import Quantity
@@ -230,3 +231,11 @@ def test_every_call_of_the_node_in_the_guide_for_researchers_exists_with_its_opt
             assert found is not None, words
             command = found
         assert {one for one in words if one.startswith("-")} <= {flag for one in command.params for flag in one.opts}, words
+
+
+def test_the_examples_of_the_configuration_are_valid(tmp_path: Path):
+    examples = re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docker" / "README.md").read_text(encoding="utf-8"), re.M | re.S)
+    assert len(examples) >= 2
+    for text in examples:
+        (tmp_path / "config.yaml").write_text(text, encoding="utf-8")
+        load_config(tmp_path / "config.yaml")
