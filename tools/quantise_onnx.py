@@ -1,4 +1,4 @@
-"""Write an exported model with 8-bit weights and activations: half the size and nearly twice as fast on a CPU.
+"""Write an exported model with 8-bit activations and 7-bit weights: half the size and nearly twice as fast on a CPU.
 
 ::
 
@@ -66,7 +66,7 @@ def _with_full_weights(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def quantise(source: Path, target: Path, slices: CalibrationDataReader) -> None:
-    """Write a model with 8-bit weights (by output channel) and activations."""
+    """Write a model with 7-bit weights (by output channel) and 8-bit activations."""
     with tempfile.TemporaryDirectory() as folder:
         full, prepared = Path(folder) / "full.onnx", Path(folder) / "prepared.onnx"
         onnx.save(_with_full_weights(onnx.load(source)), full)
@@ -77,6 +77,8 @@ def quantise(source: Path, target: Path, slices: CalibrationDataReader) -> None:
             slices,
             quant_format=QuantFormat.QDQ,
             per_channel=True,
+            # 7 bits: where a CPU has no VNNI pairs of products of 8 bits overflow, and masks differ from machine to machine
+            reduce_range=True,
             activation_type=QuantType.QUInt8,
             weight_type=QuantType.QInt8,
         )
@@ -90,7 +92,7 @@ def quantise(source: Path, target: Path, slices: CalibrationDataReader) -> None:
 )
 @click.option("--count", default=6, show_default=True, help="Number of synthetic studies.")
 def main(source: Path, folder: Path, studies: Path, count: int) -> None:
-    """Write the model in SOURCE to FOLDER with 8-bit weights and activations."""
+    """Write the model in SOURCE to FOLDER with 7-bit weights and 8-bit activations."""
     manifest = load_manifest(source)
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / manifest.file
