@@ -1,4 +1,4 @@
-"""Two receivers and three workers on Postgres are killed at random moments; one worker never comes back."""
+"""Machines on one Postgres: killed at random moments, gone for ever, cut off from the network and joined again."""
 
 import random
 import time
@@ -12,7 +12,8 @@ from node.reporting import read_report
 from tests.support.cluster import Cluster
 from tests.support.dicom_peers import dataset_bytes
 from tests.support.external import drops_sockets, wait_until
-from tests.support.nightly import tell, times
+from tests.support.island import island
+from tests.support.nightly import at_night, tell, times
 from tests.support.postgres import PostgresServer, running_postgres
 from tests.support.recording_pacs import RecordingPacs
 from tests.support.senders import Sender, SentStudy, small_study
@@ -72,6 +73,40 @@ def test_a_cluster_that_is_killed_at_random_delivers_each_study_once(server: Pos
             objects=len(pacs.instances),
             deadlocks=cluster.deadlocks(),
         )
+
+
+@at_night
+@drops_sockets
+def test_a_machine_that_loses_its_network_is_replaced_and_takes_part_again(tmp_path: Path):
+    """Nobody closes its connections: the server frees its lock when nothing has answered it for 25 s."""
+    rng = random.Random(1)  # noqa: S311 - seeded, not secret
+    studies = [small_study(tmp_path / "sent", rng, images=4) for _ in range(4)]
+    with (
+        island() as far,
+        running_postgres(far.address) as server,
+        RecordingPacs(address=far.address) as pacs,
+        Cluster(tmp_path / "node", server.new_database(), pacs.destination(), quiet_s=1.0) as cluster,
+    ):
+        cluster.start("receiver 1")
+        cluster.start("worker 1", before=far.inside)
+        send(cluster, studies[:3])
+        wait_until(lambda: "analysis begun" in cluster.log("worker 1"), "the far worker begins an analysis", 60)
+        far.pull()
+        cluster.start("worker 2")
+        cluster.wait_for_ends([study.uid for study in studies[:3]], 120)
+        assert "job taken over" in cluster.log("worker 2")
+        cluster.kill("worker 2")
+        far.plug()
+        send(cluster, studies[3:])
+        cluster.wait_for_ends([studies[3].uid], 120)
+        check(cluster, pacs, studies)
+
+
+def send(cluster: Cluster, studies: list[SentStudy]) -> None:
+    """Send studies to the first receiver until it has them."""
+    sender = Sender(cluster.ports["receiver 1"], studies)
+    sender.start()
+    sender.join(60)
 
 
 def halves(studies: list[SentStudy], part: int) -> list[SentStudy]:

@@ -37,13 +37,13 @@ class Cluster:
             process.kill()
         self.jobs.close()
 
-    def start(self, machine: str, *, wait: bool = True) -> Process:
-        """Start a machine, for the first time or again."""
+    def start(self, machine: str, *, wait: bool = True, before: Sequence[str] = ()) -> Process:
+        """Start a machine, for the first time or again; ``before`` is put before its command."""
         config = self._config(machine)
         is_receiver = machine.startswith("receiver")
         role = ["-m", "node", "receive", "--config"] if is_receiver else ["-m", "tests.support.toy_worker"]
         arguments = [*role, str(config), *([] if is_receiver else ["0"])]
-        process = self._processes[machine] = Process(arguments, self.folder / f"{machine}.log", {"TOY_ANALYSIS_S": "1"})
+        process = self._processes[machine] = Process(arguments, self.folder / f"{machine}.log", {"TOY_ANALYSIS_S": "1"}, before)
         if wait:
             self.wait_until_ready(machine)
         return process

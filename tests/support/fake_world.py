@@ -132,11 +132,13 @@ class FakeShadow:
 class Process:
     """A child process that says ``ready`` on its output; killed at the end of the test."""
 
-    def __init__(self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self, arguments: Sequence[str], log: Path, environment: Mapping[str, str] | None = None, before: Sequence[str] = ()
+    ) -> None:
         self._log = log
         with log.open("ab") as errors:
             self._child = subprocess.Popen(
-                [sys.executable, *arguments],
+                [*before, sys.executable, *arguments],
                 cwd=ROOT,
                 env={**os.environ, "PYTHONPATH": str(ROOT), **(environment or {})},
                 stdin=subprocess.PIPE,

@@ -3,6 +3,8 @@
 import os
 import sys
 
+import pytest
+
 
 def times(sample: int, nightly: int) -> int:
     """Return the sample, or the full count at night."""
@@ -12,3 +14,6 @@ def times(sample: int, nightly: int) -> int:
 def tell(what: str, **counts: object) -> None:
     """Print the counts of a test; ``make nightly`` shows them."""
     sys.stdout.write(f"{what}: " + ", ".join(f"{name} {count}" for name, count in counts.items()) + "\n")
+
+
+at_night = pytest.mark.skipif(not os.environ.get("NIGHTLY"), reason="takes minutes: `make nightly` runs it")

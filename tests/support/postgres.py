@@ -26,17 +26,20 @@ def postgres_programs() -> Path:
 
 
 class PostgresServer:
-    """A server that listens on this machine only; Postgres refuses to run as root, so root hands it to its user."""
+    """A server that listens at one address of this machine; Postgres refuses to run as root, so root hands it to its user."""
 
-    def __init__(self, cluster: Path) -> None:
+    def __init__(self, cluster: Path, address: str = "127.0.0.1") -> None:
+        self._address = address
         self._programs = postgres_programs()
         self._cluster = cluster
         self._user = _hand_over(cluster) if os.geteuid() == 0 else []
         self._port = free_port()
         self._call("initdb", "-A", "trust", "-U", _USER, "-E", "UTF8", "--no-sync")
+        with (cluster / "pg_hba.conf").open("a", encoding="ascii") as rules:
+            rules.write(f"host all all {address}/30 trust\n")
 
     def start(self) -> None:
-        options = f"-p {self._port} -c listen_addresses=127.0.0.1 -c unix_socket_directories= -c fsync=off"
+        options = f"-p {self._port} -c listen_addresses={self._address} -c unix_socket_directories= -c fsync=off"
         self._call("pg_ctl", "-w", "-l", str(self._cluster / "log"), "-o", options, "start")
 
     def stop(self) -> None:
@@ -51,7 +54,7 @@ class PostgresServer:
         return self._url(name)
 
     def _url(self, database: str) -> str:
-        return f"postgresql://{_USER}@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://{_USER}@{self._address}:{self._port}/{database}"
 
     def _call(self, program: str, *arguments: str) -> None:
         command = [*self._user, str(self._programs / program), "-D", str(self._cluster), *arguments]
@@ -59,10 +62,10 @@ class PostgresServer:
 
 
 @contextmanager
-def running_postgres() -> Iterator[PostgresServer]:
+def running_postgres(address: str = "127.0.0.1") -> Iterator[PostgresServer]:
     """Run a server with its files in a temporary folder; not in one of pytest, which closes them to other users."""
     with tempfile.TemporaryDirectory(prefix="cspine-postgres-") as folder:
-        server = PostgresServer(Path(folder))
+        server = PostgresServer(Path(folder), address)
         server.start()
         try:
             yield server

@@ -22,7 +22,8 @@ class RecordingPacs:
     abort the association.
     """
 
-    def __init__(self, sop_classes: tuple[str, ...] = RESULT_CLASSES) -> None:
+    def __init__(self, sop_classes: tuple[str, ...] = RESULT_CLASSES, address: str = "127.0.0.1") -> None:
+        self._address = address
         self.port = free_port()
         #: The digests of the data sets that were sent under each SOP Instance UID.
         self.digests: dict[str, set[str]] = {}
@@ -45,7 +46,7 @@ class RecordingPacs:
         self._entity = AE(ae_title="PACS")
         for sop_class in self._sop_classes:
             self._entity.add_supported_context(sop_class, ExplicitVRLittleEndian)
-        self._entity.start_server(("127.0.0.1", self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._on_store)])
+        self._entity.start_server((self._address, self.port), block=False, evt_handlers=[(evt.EVT_C_STORE, self._on_store)])
 
     def stop(self) -> None:
         """Stop as a machine does that is switched off: what runs is aborted."""
@@ -55,7 +56,7 @@ class RecordingPacs:
 
     def destination(self, **changes: object) -> DestinationConfig:
         retry = {"first_delay_s": 0.2, "maximum_delay_s": 0.5, "maximum_attempts": 1000}
-        fields = {"name": "pacs", "host": "127.0.0.1", "port": self.port, "ae_title": "PACS", "timeout_s": 5, "retry": retry}
+        fields = {"name": "pacs", "host": self._address, "port": self.port, "ae_title": "PACS", "timeout_s": 5, "retry": retry}
         return DestinationConfig.model_validate({**fields, "objects": ["SEG", "SR"], **changes})
 
     def of_study(self, study_instance_uid: str, modality: str = "SR") -> list[Dataset]:
