@@ -27,7 +27,7 @@ from node.store import PatientStudy, Store, identify_patient
 _log = logging.getLogger(__name__)
 
 _NEWEST = 5
-_VERSION = ["SOPInstanceUID", "CompletionFlag", "ContentDate", "ContentTime", "PredecessorDocumentsSequence"]
+_VERSION = ["SOPInstanceUID", "ContentDate", "ContentTime", "PredecessorDocumentsSequence"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,11 +163,9 @@ class _Head:
 
 
 def _head(path: Path) -> _Head | None:
-    """Return what tells versions of a complete report apart; None for what is none."""
+    """Return what tells versions of a report apart; None for what is none."""
     try:
         report = dcmread(path, stop_before_pixels=True, specific_tags=_VERSION)
-        if report.CompletionFlag != "COMPLETE":
-            return None
         studies = report.get("PredecessorDocumentsSequence") or ()
         replaced = [
             str(one.ReferencedSOPInstanceUID)

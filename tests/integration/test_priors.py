@@ -59,7 +59,6 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
         latest,
         reports.write("20250701", PatientBirthDate="19710101"),  # another patient of the same number
         reports.write("20250801", IssuerOfPatientID="CLINIC"),
-        reports.write("20250901", CompletionFlag="PARTIAL"),
         reports.write("20260201"),  # later than the study
     ]
     with running_orthanc(folder / "orthanc", node_port=port) as archive:

@@ -116,10 +116,11 @@ def test_what_an_earlier_analysis_was_told_stands_in_for_an_archive_that_is_down
 def test_of_the_versions_of_a_report_the_one_that_nothing_replaces_comes_first(tmp_path: Path, reports: Reports):
     first = reports.write("20250101", ContentDate="20250109")
     second = reports.write("20250101", replaces=dcmread(first), ContentDate="20250102")
-    unfinished = reports.write("20250101", CompletionFlag="PARTIAL")
+    sagittal_only = reports.write("20250301", CompletionFlag="PARTIAL")
     broken = tmp_path / "broken.dcm"
     broken.write_bytes(first.read_bytes()[:400])
-    assert current_first([first, broken, unfinished, second, tmp_path / "absent.dcm"]) == [second]
+    assert current_first([first, broken, second, tmp_path / "absent.dcm"]) == [second]
+    assert current_first([sagittal_only]) == [sagittal_only], "it has MSCC and MCC to compare with"
     assert current_first([first]) == [first]
 
 
