@@ -98,6 +98,7 @@ class Reason(StrEnum):
     CORNERS_OUT_OF_ORDER = "corners_out_of_order"
     VERTEBRA_SIZE_IMPLAUSIBLE = "vertebra_size_implausible"
     CORD_OUTSIDE_CANAL = "cord_outside_canal"
+    CORD_FILLS_CANAL = "cord_fills_canal"
     CORD_LEAVES_SLICE = "cord_leaves_slice"
     CORD_MULTIPLE_COMPONENTS = "cord_multiple_components"
     CANAL_MULTIPLE_COMPONENTS = "canal_multiple_components"

@@ -147,6 +147,8 @@ def _start(model: bytes, name: str, providers: Sequence[str], threads: int) -> t
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
+    # Without VNNI a CPU adds pairs of products of 8 bits in 16 and overflows: the same weights would give other masks there.
+    options.add_session_config_entry("session.x64quantprecision", "1")
     for provider in providers:
         try:
             named = (PROVIDERS[provider], provider_options(provider))

@@ -24,10 +24,7 @@ _NOISE_AREA_MM2 = 15.0
 # The cord border may leave the canal border by this much before the two masks contradict each other.
 _OUTSIDE_FLAG_MM = 0.5
 _OUTSIDE_WITHHOLD_MM = 1.5
-# A cord as wide as its canal is pressed; wider than it, one of the two was drawn wrongly, and just where the ratio is read.
-# Both are known within 0.2 mm. Of 30 phantoms it was so by 0.3 mm on eight, all of them pressed: MSCC of the three above 0.45 mm
-# was 33 and 14 points too small and withheld for another reason; of those below it 0, 1, 5, 12 and 22 points.
-_WIDER_FLAG_MM = 0.3
+# A cord that is wider than its canal by this much is drawn wrongly: both are known within 0.2 mm.
 _WIDER_WITHHOLD_MM = 0.45
 _CERTAINTY_FLAG = 0.8
 # The canal begins behind the wall that bounds it. In front of it by this much, over a whole vertebra, it has leaked into the
@@ -199,11 +196,10 @@ def outside_findings(worst_mm: float, where: str) -> tuple[Finding, ...]:
 def _wider(level: Level, excess_mm: FloatArray) -> list[Finding]:
     """Return a finding if the cord is drawn wider than the canal that it lies in."""
     worst_mm = float(np.nanmax(excess_mm, initial=0.0))
-    if worst_mm <= _WIDER_FLAG_MM:
+    if worst_mm <= _WIDER_WITHHOLD_MM:
         return []
-    severity = Severity.WITHHOLD if worst_mm > _WIDER_WITHHOLD_MM else Severity.FLAG
-    text = f"the cord is drawn {worst_mm:.1f} mm wider than the canal at {level}: the width of a pressed cord is uncertain there"
-    return [Finding(Reason.CORD_OUTSIDE_CANAL, severity, text)]
+    text = f"the cord is drawn {worst_mm:.1f} mm wider than the canal at {level}"
+    return [Finding(Reason.CORD_OUTSIDE_CANAL, Severity.WITHHOLD, text)]
 
 
 def _pieces(level: Level, runs: npt.NDArray[np.int64]) -> list[Finding]:

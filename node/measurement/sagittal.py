@@ -26,6 +26,7 @@ from node.measurement.plausibility import (
 )
 from node.measurement.promise import promise_findings
 from node.measurement.ratios import StructureProfile, compression
+from node.measurement.visibility import unseen_border_findings
 from node.measurement.wall import Layers, cut_layers
 
 # A slice with less cord than this shows no cervical cord: 40 mm x 4 mm.
@@ -142,7 +143,8 @@ def _profiles(
     series: _Series, borders: Mapping[Structure, Borders], path: SlicePath, leaving: Mapping[Level, tuple[Finding, ...]]
 ) -> dict[Structure, StructureProfile]:
     cord, canal = borders[Structure.SPINAL_CORD], borders[Structure.SPINAL_CANAL]
-    by_level = _merge(series.corners, cord_level_findings(cord, canal), leaving)
+    unseen = unseen_border_findings(cord, canal, series.volume, path.slices)
+    by_level = _merge(series.corners, cord_level_findings(cord, canal), unseen, leaving)
     own = {Structure.SPINAL_CORD: {}, Structure.SPINAL_CANAL: canal_level_findings(canal)}
     plane = series.volume.planes[path.decisive]
     pieces = component_findings(series.masks.binary(Structure.SPINAL_CORD)[path.decisive], plane)

@@ -166,6 +166,7 @@ REASONS: Mapping[Reason, Code] = {
     Reason.CORNERS_OUT_OF_ORDER: _private("R_KP_ORDER", "Corner points not in anatomical order"),
     Reason.VERTEBRA_SIZE_IMPLAUSIBLE: _private("R_VB_SIZE", "Implausible size of a vertebral body"),
     Reason.CORD_OUTSIDE_CANAL: _private("R_CORD_OUTSIDE", "Spinal cord outside the canal"),
+    Reason.CORD_FILLS_CANAL: _private("R_CORD_FILLS", "Spinal cord fills the canal"),
     Reason.CORD_LEAVES_SLICE: _private("R_CORD_LEAVES", "Spinal cord leaves the slice"),
     Reason.CORD_MULTIPLE_COMPONENTS: _private("R_CORD_PIECES", "Spinal cord in several pieces"),
     Reason.CANAL_MULTIPLE_COMPONENTS: _private("R_CANAL_PIECES", "Spinal canal in several pieces"),

@@ -49,6 +49,7 @@ REASONS_ZH: dict[Reason, str] = {
     Reason.CORNERS_OUT_OF_ORDER: "椎体角点顺序不符合解剖",
     Reason.VERTEBRA_SIZE_IMPLAUSIBLE: "椎体大小不合理",
     Reason.CORD_OUTSIDE_CANAL: "脊髓轮廓超出椎管",
+    Reason.CORD_FILLS_CANAL: "脊髓充满椎管，边界不确定",
     Reason.CORD_LEAVES_SLICE: "脊髓可能偏离该层面",
     Reason.CORD_MULTIPLE_COMPONENTS: "脊髓分割结果不连续",
     Reason.CANAL_MULTIPLE_COMPONENTS: "椎管分割结果不连续",

@@ -228,6 +228,13 @@ def doubled_pixels(image: Dataset, sound: Sound) -> None:
     image.PixelSpacing = decimal_strings(2 * np.array(image.PixelSpacing, dtype=float))
 
 
+def faded(image: Dataset, sound: Sound) -> None:
+    """Give everything beside C5 one signal: no border can be seen there."""
+    pixels = image.pixel_array.copy()
+    pixels[sound.rows(Level.C5)] = int(np.median(pixels))
+    image.PixelData = pixels.tobytes()
+
+
 def cut(top: int, left: int, rows: int, columns: int) -> Callable[[Dataset, Sound], None]:
     """Return the change of a file that keeps a part of its image; the truth is cut alike, by ImageComments."""
 
@@ -302,6 +309,12 @@ def at_slice(structure: Structure, edit: Callable[[npt.NDArray[np.float16]], npt
             maps[AXIAL, structure][decisive + offset] = edit(maps[AXIAL, structure][decisive + offset])
 
     return changed
+
+
+def filled(maps: Maps, _: Corners, sound: Sound) -> None:
+    """Draw the cord of one level as wide as the canal."""
+    rows = sound.rows(Level.C5)
+    maps[SAGITTAL, CORD][:, rows] = maps[SAGITTAL, CANAL][:, rows]
 
 
 def shifted(rows: int, columns: int):

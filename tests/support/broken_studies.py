@@ -99,6 +99,14 @@ MEASURED: Mapping[str, Broken] = {
         (MSCC, "Cord AP C3", *AXIAL_CANAL),
         predictions=b.capped(SAGITTAL, CANAL, 0.3),
     ),
+    "cord fills the canal": Broken(
+        Reason.CORD_FILLS_CANAL,
+        WITHHOLD,
+        (MSCC, MCC, "Cord AP C5", "Canal AP C5"),
+        ("Cord AP C3", "Canal AP C3"),
+        files={SAGITTAL: b.each(b.faded)},
+        predictions=b.filled,
+    ),
     "cord leaves the slice": Broken(
         Reason.CORD_LEAVES_SLICE, WITHHOLD, (MSCC, MCC, "Cord AP C7"), ("Cord AP C3", "Canal AP C4/C5"), predictions=b.thinned
     ),

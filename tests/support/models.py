@@ -92,6 +92,33 @@ def brightness_network(channels: int) -> bytes:
     return bytes(model.SerializeToString())
 
 
+def heavy_network(channels: int) -> bytes:
+    """Return an ONNX network in 8 bits: each of its maps is the sum of so many copies of the image, with the largest weights."""
+    given = {
+        "step": np.float32(1 / 255),
+        "zero": np.uint8(0),
+        "weights": np.full((channels, channels, 1, 1), 127, dtype=np.int8),
+        "weight_step": np.float32(1 / 127),
+        "weight_zero": np.int8(0),
+        "sum_step": np.float32(channels / 200),
+    }
+    nodes = [
+        helper.make_node("Concat", ["image"] * channels, ["wide"], axis=1),
+        helper.make_node("QuantizeLinear", ["wide", "step", "zero"], ["coarse"]),
+        helper.make_node("DequantizeLinear", ["coarse", "step", "zero"], ["input"]),
+        helper.make_node("DequantizeLinear", ["weights", "weight_step", "weight_zero"], ["kernel"]),
+        helper.make_node("Conv", ["input", "kernel"], ["sums"], kernel_shape=[1, 1]),
+        helper.make_node("QuantizeLinear", ["sums", "sum_step", "zero"], ["coarse_sums"]),
+        helper.make_node("DequantizeLinear", ["coarse_sums", "sum_step", "zero"], ["maps"]),
+    ]
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["n", 1, "h", "w"])
+    maps = helper.make_tensor_value_info("maps", TensorProto.FLOAT, ["n", channels, "h", "w"])
+    constants = [onnx.numpy_helper.from_array(np.asarray(value), name) for name, value in given.items()]
+    graph = helper.make_graph(nodes, "heavy", [image], [maps], constants)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10)
+    return bytes(model.SerializeToString())
+
+
 def write_model(models_dir: Path, name: str, task: str, channels: int | None = None) -> Path:
     """Write a model folder that loads, unless its network has another number of channels than its manifest; return it."""
     folder = models_dir / name

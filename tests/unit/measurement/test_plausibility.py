@@ -524,9 +524,30 @@ def test_a_canal_that_is_interrupted_flags_the_cord_at_that_level_alone():
     assert flagged == {Level.C5}
 
 
-@pytest.mark.parametrize(("canal_mm", "verdict"), [(8.2, Verdict.REPORT), (7.4, Verdict.FLAG), (7.2, Verdict.WITHHOLD)])
-def test_a_cord_that_is_drawn_wider_than_its_canal_is_doubted(canal_mm, verdict):
-    """Where it is narrowest, neither border leaves the other by much: only the widths tell."""
-    spine = replace(SPINE, canal_mm=canal_mm)
-    ratio = measure(masks=masks_of(SAGITTAL, spine.in_cord, spine.in_canal)).sagittal.ratio(CORD).ratio
-    assert (ratio.verdict, Reason.CORD_OUTSIDE_CANAL in codes(ratio)) == (verdict, verdict is not Verdict.REPORT)
+def pressed(fluid_mm):
+    """A spine whose canal is so much wider than the cord at the narrowest place."""
+    there = SPINE.canal_width(SPINE.bulge_at_mm) - SPINE.cord_width(SPINE.bulge_at_mm)
+    return replace(SPINE, canal_mm=SPINE.canal_mm - there + fluid_mm)
+
+
+def pressed_ratio(fluid_mm, contrast):
+    """MSCC of a pressed cord that is brighter than what lies about it by a share of the brightest signal."""
+    spine = pressed(fluid_mm)
+    masks = masks_of(SAGITTAL, spine.in_cord, spine.in_canal)
+    signal = (1 - contrast + contrast * masks.probabilities[CORD].astype(np.float32)) * 500
+    return measure(masks=masks, sagittal=replace(SAGITTAL, voxels=signal)).sagittal.ratio(CORD).ratio
+
+
+@pytest.mark.parametrize(
+    ("fluid_mm", "contrast", "seen"), [(0.8, 0.0, True), (0.4, 0.5, True), (0.4, 0.05, False), (-0.3, 0.0, False)]
+)
+def test_a_pressed_cord_whose_border_the_image_does_not_show_is_withheld(fluid_mm, contrast, seen):
+    ratio = pressed_ratio(fluid_mm, contrast)
+    assert ratio.verdict is Verdict.REPORT if seen else withheld(ratio, Reason.CORD_FILLS_CANAL)
+
+
+@pytest.mark.parametrize(("fluid_mm", "outside"), [(-0.3, False), (-0.6, True)])
+def test_a_cord_that_is_drawn_wider_than_its_canal_is_withheld(fluid_mm, outside):
+    """Neither border leaves the other by much: only the widths tell."""
+    ratio = pressed_ratio(fluid_mm, 0.5)
+    assert withheld(ratio, Reason.CORD_OUTSIDE_CANAL) if outside else ratio.verdict is Verdict.REPORT
