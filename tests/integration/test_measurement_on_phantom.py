@@ -19,11 +19,12 @@ from tools.phantom.render import T2_TSE, render_slice
 
 
 def segmented(anatomy: Anatomy, planes: list[ImagePlane], thickness_mm: float) -> SegmentedSeries:
-    """Return an empty volume with the phantom's true coverage as its masks."""
+    """Return the phantom's clean signal with its true coverage as masks."""
     rng = np.random.default_rng(0)
     slices = [render_slice(anatomy, plane, thickness_mm, T2_TSE, rng) for plane in planes]
     cord, canal = (np.stack([getattr(one, name) for one in slices]).astype(np.float16) for name in ("cord", "canal"))
-    return SegmentedSeries(volume_of(planes), Masks({Structure.SPINAL_CORD: cord, Structure.SPINAL_CANAL: canal}, MODEL))
+    volume = replace(volume_of(planes), voxels=np.stack([one.pixels for one in slices]))
+    return SegmentedSeries(volume, Masks({Structure.SPINAL_CORD: cord, Structure.SPINAL_CANAL: canal}, MODEL))
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
