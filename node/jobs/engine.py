@@ -11,6 +11,7 @@ from dbos import DBOS, DBOSConfig, DBOSPortableJSONSerializer, ScheduleInput
 from sqlalchemy.engine import URL
 
 from node.jobs.database import database_url, open_engine, prepare_database, translated_errors
+from node.jobs.full_disk import wait_for_room
 from node.jobs.ledger import Clock, Ledger
 from node.jobs.lookout import SELDOM_S, taking_work
 from node.jobs.place import Place
@@ -84,6 +85,7 @@ def running_engine(
         prepare_database(url)
         ledger = Ledger(open_engine(url), url, clock)
         _quieten_engine_log()
+        wait_for_room()
         engine = DBOS(config=_engine_config(url, settings))
         DBOS.listen_queues([])  # but its own: ours are looked at by taking_work
         limits = UpkeepSettings(settings.executor_id, settings.takeover_s, settings.alarm_s)
