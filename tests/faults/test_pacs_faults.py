@@ -25,7 +25,8 @@ def pacs() -> Iterator[RecordingPacs]:
 
 @pytest.fixture
 def node(pacs: RecordingPacs, tmp_path: Path) -> Iterator[FaultNode]:
-    changes = {"reception": {"completion": {"quiet_s": 0.3}}, "jobs": {"polling_s": 0.05}}
+    # longer than any gap between two images of a sender: one that came later would make a second version of its study
+    changes = {"reception": {"completion": {"quiet_s": 1.5}}, "jobs": {"polling_s": 0.05}}
     with FaultNode(tmp_path / "node", [pacs.destination()], changes) as node:
         node.start("receiver")
         node.start("worker")
