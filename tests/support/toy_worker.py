@@ -37,7 +37,10 @@ class ToyPipeline:
         time.sleep(float(os.environ.get("TOY_ANALYSIS_S", "0")))  # as long as a real one, so that kills meet it
         paths = [one.path for series in study.all_series for one in series.instances if one.sop_class_uid == MRImageStorage]
         content = content_digest(paths)
-        objects = write_report(out_dir, lambda folder: _objects(folder, study.study_instance_uid, content))
+        # images that came between claim and analysis are announced again: as the real pipeline, do not report them twice
+        if content == history.predecessor_content:
+            return AnalysisOutcome(AnalysisStatus.UNCHANGED)
+        objects = write_report(out_dir, lambda folder: _objects(folder, study.study_instance_uid, content), content)
         return AnalysisOutcome(AnalysisStatus.MEASURED, (), out_dir, len(objects))
 
 
