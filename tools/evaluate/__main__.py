@@ -34,7 +34,7 @@ from tools.evaluate.cuts import cut_rows, cut_verdicts
 from tools.evaluate.evaluation import Evaluation, Heading
 from tools.evaluate.folds import Folds, refuse_seen
 from tools.evaluate.pairs import PairedFolders, pair_folders
-from tools.evaluate.phantom_cases import FIRST_SEED, phantom_sources
+from tools.evaluate.phantom_cases import FIRST_SEED, FITTING_SEED, phantom_sources
 from tools.evaluate.readings import Side
 from tools.evaluate.real_cases import real_sources
 from tools.evaluate.report import write_report
@@ -113,11 +113,6 @@ _MODEL_OPTIONS = (
     click.option("--threads", default=1, show_default=True, help="Threads for one model."),
     click.option("--seen", is_flag=True, help="Evaluate people that the models were trained on; the report says so."),
 )
-_PHANTOM_OPTIONS = (
-    click.option("--studies", type=_NEW_FOLDER, help="Folder of the phantom studies; what is missing is written."),
-    click.option("--count", default=20, show_default=True, type=click.IntRange(1), help="Phantom studies."),
-    click.option("--first-seed", default=FIRST_SEED, show_default=True, help="Seed of the first phantom study."),
-)
 _out_option = click.option("--out", "out_dir", type=_NEW_FOLDER, required=True, help="Folder for metrics.json and report.html.")
 _person_option = click.option("--person", "people", multiple=True, help="Only this person; may be repeated.")
 
@@ -132,14 +127,22 @@ def _model_options(command: Callable[..., None]) -> Callable[..., None]:
     return _with_options(called, _MODEL_OPTIONS)
 
 
-def _phantom_options(command: Callable[..., None]) -> Callable[..., None]:
+def _phantom_options(first_seed: int) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command the options that choose phantom studies; it is called with them as one ``phantoms``."""
+    options = (
+        click.option("--studies", type=_NEW_FOLDER, help="Folder of the phantom studies; what is missing is written."),
+        click.option("--count", default=20, show_default=True, type=click.IntRange(1), help="Phantom studies."),
+        click.option("--first-seed", default=first_seed, show_default=True, help="Seed of the first phantom study."),
+    )
 
-    @functools.wraps(command)
-    def called(studies: Path | None, count: int, first_seed: int, **others: object) -> None:
-        command(phantoms=None if studies is None else _Phantoms(studies, count, first_seed), **others)
+    def given(command: Callable[..., None]) -> Callable[..., None]:
+        @functools.wraps(command)
+        def called(studies: Path | None, count: int, first_seed: int, **others: object) -> None:
+            command(phantoms=None if studies is None else _Phantoms(studies, count, first_seed), **others)
 
-    return _with_options(called, _PHANTOM_OPTIONS)
+        return _with_options(called, options)
+
+    return given
 
 
 def _with_options(command: Callable[..., None], options: Sequence[Callable[..., Any]]) -> Callable[..., None]:
@@ -163,7 +166,7 @@ def evaluate() -> None:
 
 
 @evaluate.command()
-@_phantom_options
+@_phantom_options(FIRST_SEED)
 @_model_options
 @_out_option
 def phantom(phantoms: _Phantoms | None, chosen: _Chosen, out_dir: Path) -> None:
@@ -224,7 +227,7 @@ def _pair_notes(paired: PairedFolders) -> tuple[str, ...]:
 @evaluate.command()
 @click.option("--real", "folder", type=_FOLDER, help="Folder of annotated real volumes.")
 @_person_option
-@_phantom_options
+@_phantom_options(FIRST_SEED)
 @_model_options
 @_out_option
 def cuts(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None, chosen: _Chosen, out_dir: Path) -> None:
@@ -247,7 +250,7 @@ def _sources(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms |
 @evaluate.command()
 @click.option("--real", "folder", type=_FOLDER, help="Folder of annotated real volumes.")
 @_person_option
-@_phantom_options
+@_phantom_options(FITTING_SEED)
 @_model_options
 @click.option("--write", "manifest_dir", type=_FOLDER, help="Keypoint model whose manifest gets the calibration.")
 def calibrate(
@@ -266,7 +269,7 @@ def calibrate(
 @evaluate.command()
 @click.option("--real", "folder", type=_FOLDER, help="Folder of annotated real volumes.")
 @_person_option
-@_phantom_options
+@_phantom_options(FITTING_SEED)
 @_model_options
 @click.option("--write", "is_written", is_flag=True, help="Put the borders into the manifests of --models.")
 def borders(folder: Path | None, people: tuple[str, ...], phantoms: _Phantoms | None, chosen: _Chosen, is_written: bool) -> None:
