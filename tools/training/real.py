@@ -4,7 +4,7 @@ A slice knows what it is worth: ``cord_known`` and ``canal_known`` are 1 where t
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ Array = npt.NDArray[np.float32]
 # The order of the corners in the annotation, in the order of node.domain.anatomy.CORNERS.
 _CORNERS = ("AS", "AI", "PS", "PI")
 _FAVOURED_SHARE = 0.5
+_HALF, _CORD_DEGREE = 0.5, 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,16 +65,39 @@ def _rows_of(points: list[list[float]], shape: tuple[int, int], zoom: float) -> 
     return known
 
 
-def _points(annotation: dict[str, dict[str, list[list[float]]]], landmarks: Path, zoom: float, shape: tuple[int, ...]) -> Array:
+def _points(annotation: dict[str, dict[str, list[list[float]]]], folder: Path, subject: str, zoom: float) -> Array:
     corners = np.array([annotation["keypoints_px"][v.value] for v in VERTEBRAE])[..., ::-1]
     centres = {v.value: corners[i].mean(0) for i, v in enumerate(VERTEBRAE)}
-    if landmarks.exists():
-        voxels, _ = load_volume(landmarks)
-        for name, value in (("C2", 2), ("T2", 9)):
-            _, y, z = np.argwhere(np.round(voxels) == value).mean(0)
-            centres[name] = np.array([shape[2] - 1 - z, shape[1] - 1 - y])
+    labels, mask = folder / f"{subject}_vertebrae_C2_T2.nii.gz", folder / f"{subject}_cord.nii.gz"
+    if labels.exists() and mask.exists():
+        centres |= _centres_beyond(centres, load_volume(labels)[0], load_volume(mask)[0])
     aside = np.array([centres.get(name, [np.nan, np.nan]) for name in CENTRES])
     return np.concatenate([corners.reshape(-1, 2), aside]).astype(np.float32) * zoom / SAGITTAL_MM
+
+
+def _centres_beyond(centres: Mapping[str, Array], labels: Array, mask: Array) -> dict[str, Array]:
+    """Return the body centres of C2, T1 and T2 as (row, column) of the sagittal slice.
+
+    The labels of the Spinal Cord Toolbox lie in the cord, at the height of the body: the body is looked for in front of them,
+    as far from the cord as C3 to C7 are. T1 is taken halfway between C7 and T2.
+    """
+    filled = np.argwhere(mask > _HALF)
+    rows, columns = mask.shape[2] - 1 - filled[:, 2], mask.shape[1] - 1 - filled[:, 1]
+    path = np.polynomial.Polynomial.fit(rows, columns, _CORD_DEGREE)
+
+    def backwards(row: float) -> Array:
+        """Return the unit vector (row, column) across the cord."""
+        across = np.array([-path.deriv()(row), 1.0])
+        return np.asarray(across / np.linalg.norm(across))
+
+    known = np.array(list(centres.values()))
+    apart = float(np.mean([(path(row) - column) * backwards(row)[1] for row, column in known]))
+    found = {}
+    for name, value in (("C2", 2), ("T2", 9)):
+        _, y, z = np.argwhere(np.round(labels) == value).mean(0)
+        label = np.array([labels.shape[2] - 1 - z, labels.shape[1] - 1 - y])
+        found[name] = label - apart * backwards(label[0])
+    return found | {"T1": (centres["C7"] + found["T2"]) / 2}
 
 
 def sagittal_samples(folder: Path, subject: str, thickness: int = 3) -> list[Sample]:
@@ -82,7 +106,7 @@ def sagittal_samples(folder: Path, subject: str, thickness: int = 3) -> list[Sam
     annotation = json.loads((folder / f"{subject}_midsagittal.json").read_text())
     middle, mask_path = annotation["slice_index"], folder / f"{subject}_cord.nii.gz"
     mask = load_volume(mask_path)[0] if mask_path.exists() else None
-    points = _points(annotation, folder / f"{subject}_vertebrae_C2_T2.nii.gz", zooms[1], voxels.shape)
+    points = _points(annotation, folder, subject, zooms[1])
     reach = range(middle - 12, middle + 13) if mask is not None else range(middle - 1, middle + 2)
     samples = []
     for index in reach:
