@@ -12,6 +12,7 @@ from node.domain.errors import Finding, Reason, Severity
 from node.domain.measurement import AxialMeasurements, Measurements, SagittalMeasurements
 from node.domain.prediction import Keypoints, ModelIdentity
 from node.domain.study import SeriesRole
+from node.measurement.axial_doubts import ratio_findings
 from node.measurement.axial_series import SagittalFrame, measure_axial
 from node.measurement.judging import with_findings
 from node.measurement.sagittal import measure_sagittal, sagittal_layers
@@ -33,6 +34,7 @@ def measure_study(
     sagittal_series = series_by_role[SeriesRole.SAGITTAL_T2]
     sagittal = measure_sagittal(sagittal_series.volume, sagittal_series.masks, keypoints, config)
     axial, findings = _axial(series_by_role, sagittal, config)
+    findings = (*findings, *_ratio_findings(sagittal, axial))
     models = _models(series_by_role, keypoints)
     return Measurements(_doubted(sagittal, findings), axial, models, (*sagittal.findings, *findings))
 
@@ -54,6 +56,11 @@ def _doubted(sagittal: SagittalMeasurements, findings: Sequence[Finding]) -> Sag
         for key, one in sagittal.ratios.items()
     }
     return replace(sagittal, ratios=ratios)
+
+
+def _ratio_findings(sagittal: SagittalMeasurements, axial: AxialMeasurements | None) -> tuple[Finding, ...]:
+    axial_ratio = None if axial is None else axial.ratios.get(Structure.SPINAL_CORD)
+    return () if axial_ratio is None else ratio_findings(sagittal.ratio(Structure.SPINAL_CORD).ratio, axial_ratio.ratio)
 
 
 def _axial(

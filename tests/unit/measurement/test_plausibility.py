@@ -275,6 +275,19 @@ def test_planes_that_disagree_flag_every_mscc_and_no_mcc_for_the_sagittal_mask_m
         assert ratio.ratio.verdict is (Verdict.FLAG if structure is CORD else Verdict.REPORT)
 
 
+@pytest.mark.parametrize(("bulge_mm", "is_flagged"), [(2.4, False), (1.6, True)])
+def test_mscc_of_two_planes_that_differ_flag_it_though_no_diameter_differs_enough(bulge_mm, is_flagged):
+    axial = axial_volume()
+    blunt = replace(SPINE, bulge_mm=bulge_mm)
+    measured = measure(axial=axial, axial_masks=masks_of(axial, blunt.in_cord, SPINE.in_canal))
+    assert Reason.PLANES_DISAGREE not in codes(measured.axial.decisive.area)
+    ratios = {structure: measured.sagittal.ratio(structure).ratio for structure in Structure}
+    assert (Reason.PLANES_DISAGREE in codes(ratios[CORD])) is is_flagged
+    assert ratios[CORD].verdict is (Verdict.FLAG if is_flagged else Verdict.REPORT)
+    assert ratios[CANAL].verdict is Verdict.REPORT
+    assert (Reason.PLANES_DISAGREE in {finding.code for finding in measured.findings}) is is_flagged
+
+
 def edited_axial(axial, edit) -> Masks:
     maps = {name: array.copy() for name, array in masks_of(axial, SPINE.in_cord, SPINE.in_canal).probabilities.items()}
     edit(maps)
