@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence as Items
+from pydicom.uid import MRImageStorage
 
 from node.domain.image import FrameSource, Volume
 from node.reporting.references import references_to
@@ -78,8 +79,10 @@ def refer_to_frames(segmentation: Dataset, volume: Volume) -> None:
     """Point the references of a SEG from the slices of the volume to the instances and frames that hold them.
 
     A SEG is built from one header for each slice (:mod:`node.reporting.source`); the frames of an Enhanced MR instance stand
-    there under UIDs of their own.
+    there under UIDs of their own. Classic MR images stand there as themselves.
     """
+    if all(source.frame_number is None and source.instance.sop_class_uid == MRImageStorage for source in volume.sources):
+        return
     sources = {stand_in_uid(source): source for source in volume.sources}
     for frame in segmentation.PerFrameFunctionalGroupsSequence:
         for derivation in frame.DerivationImageSequence:

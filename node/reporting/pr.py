@@ -47,7 +47,7 @@ def build_pr(role: SeriesRole, analysis: Analysis, source: SourceSeries, provena
     if not sheets:
         return None
     frames = [source.volume.sources[sheet.slice_index] for sheet in sheets]
-    header = source.slice_headers[sheets[0].slice_index]
+    header = Dataset(dict(source.slice_headers[sheets[0].slice_index].items()))
     header.SamplesPerPixel = 1
     state: Dataset = GrayscaleSoftcopyPresentationState(
         referenced_images=[header],

@@ -41,7 +41,8 @@ def build_seg(
     qualification = provenance.settings.content_qualification
     segmentation = Segmentation(
         source_images=source.slice_headers,
-        pixel_array=np.stack([masks.binary(structure) for structure in present], axis=-1).astype(np.uint8),
+        # [slice, row, column, segment] to look at, but each segment in one piece: reading across them is ten times as slow
+        pixel_array=np.moveaxis(np.stack([masks.binary(structure) for structure in present]).view(np.uint8), 0, -1),
         segmentation_type="BINARY",
         segment_descriptions=_descriptions(role, present, masks, provenance, fingerprint),
         series_instance_uid=derived_uid(fingerprint, f"SEG {role} series"),

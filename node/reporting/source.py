@@ -2,19 +2,20 @@
 
 import re
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from pydicom import dcmread
+from pydicom.datadict import dictionary_VR
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.uid import MRImageStorage
 from pydicom.valuerep import format_number_as_ds
 
 from node.dicom_errors import UNREADABLE
 from node.domain.errors import PermanentError, Reason
-from node.domain.geometry import ImagePlane
 from node.domain.identity import InstanceRef
 from node.domain.image import FrameSource, Volume
 from node.reporting.uids import derived_uid
@@ -51,19 +52,18 @@ class SourceSeries:
         The UID is that of the instance; for a frame of a multi-frame instance, one of its own that
         :func:`node.reporting.conform.refer_to_frames` replaces.
         """
-        geometry = [_slice_header(self, index) for index in range(len(self.volume.planes))]
-        return tuple(geometry)
+        first = _first_header(self)
+        return (first, *(_header_like(first, self, index) for index in range(1, len(self.volume.planes))))
 
     @cached_property
     def instance_headers(self) -> tuple[Dataset, ...]:
         """A header for each instance with the plane of its first slice; what the image library of the SR is built from."""
         firsts: dict[str, Dataset] = {}
-        for index, source in enumerate(self.volume.sources):
-            if source.instance.sop_instance_uid not in firsts:
-                header = _slice_header(self, index)
-                header.SOPInstanceUID = source.instance.sop_instance_uid
-                header.SOPClassUID = source.instance.sop_class_uid
-                firsts[source.instance.sop_instance_uid] = header
+        for source, header in zip(self.volume.sources, self.slice_headers, strict=True):
+            instance = source.instance
+            if instance.sop_instance_uid not in firsts:
+                own = {"SOPInstanceUID": instance.sop_instance_uid, "SOPClassUID": instance.sop_class_uid}
+                firsts[instance.sop_instance_uid] = _with(header, own)
         return tuple(firsts.values())
 
     @property
@@ -122,31 +122,50 @@ def _read_header(instance: InstanceRef) -> Dataset:
         raise PermanentError(Reason.NOT_DICOM, what) from error
 
 
-def _slice_header(series: SourceSeries, index: int) -> Dataset:
-    source, plane = series.volume.sources[index], series.volume.planes[index]
+def _first_header(series: SourceSeries) -> Dataset:
+    source = series.volume.sources[0]
     header = Dataset()
     header.SOPClassUID = MRImageStorage
     header.SOPInstanceUID = stand_in_uid(source)
     header.StudyInstanceUID = source.instance.study_instance_uid
     header.SeriesInstanceUID = source.instance.series_instance_uid
     header.Modality = "MR"
-    header.InstanceNumber = index + 1
+    header.InstanceNumber = 1
     # Patient and study are filled in by subject.py when the result is finished: no library sees them, no log can.
     for keyword in ("PatientID", "PatientName", "PatientBirthDate", "PatientSex", "AccessionNumber", "StudyID"):
         setattr(header, keyword, "")
     header.StudyDate = header.StudyTime = None
     header.ImageType = ["ORIGINAL", "PRIMARY", "OTHER"]
-    _add_plane(header, plane, series)
+    _add_plane(header, series)
     _add_equipment(header, series.headers[0])
     return header
 
 
-def _add_plane(header: Dataset, plane: ImagePlane, series: SourceSeries) -> None:
+def _header_like(first: Dataset, series: SourceSeries, index: int) -> Dataset:
+    """Return the header of another slice: the slices of a series differ in identity and place only."""
+    own = {
+        "SOPInstanceUID": stand_in_uid(series.volume.sources[index]),
+        "InstanceNumber": index + 1,
+        "ImagePositionPatient": decimal_strings(series.volume.planes[index].position),
+    }
+    return _with(first, own)
+
+
+def _with(header: Dataset, values: Mapping[str, object]) -> Dataset:
+    """Return a copy of a header with other values; it shares all other elements, so none may be changed in place."""
+    other = Dataset(dict(header.items()))
+    for keyword, value in values.items():
+        # by a new element: setting the value would change the one that is shared
+        other[keyword] = DataElement(keyword, dictionary_VR(keyword), value)
+    return other
+
+
+def _add_plane(header: Dataset, series: SourceSeries) -> None:
     first = series.volume.planes[0]
-    header.Rows, header.Columns = plane.rows, plane.columns
+    header.Rows, header.Columns = first.rows, first.columns
     header.FrameOfReferenceUID = series.frame_of_reference_uid
     header.PositionReferenceIndicator = ""
-    header.ImagePositionPatient = decimal_strings(plane.position)
+    header.ImagePositionPatient = decimal_strings(first.position)
     # Directions differ by rounding between slices, which SEG does not allow; where they differ by more, conform.py corrects it.
     header.ImageOrientationPatient = decimal_strings(np.concatenate([first.along_row, first.along_column]))
     header.PixelSpacing = decimal_strings(np.array(first.spacing))

@@ -39,6 +39,16 @@ def test_headers_name_every_slice_and_every_instance_once(enhanced, tmp_path):
     assert all(header.PatientName == "" and header.PatientID == "" for header in source.slice_headers)
 
 
+def test_every_slice_has_its_own_place_in_its_header(tmp_path):
+    analysis = synthetic_analysis(tmp_path, Scene(axial=None, encoding=Encoding(enhanced=True)))
+    source = read_source(analysis.series_by_role[SeriesRole.SAGITTAL_T2].volume)
+    (instance,) = source.instance_headers
+    assert instance.SOPInstanceUID not in {header.SOPInstanceUID for header in source.slice_headers}, "the copy alone was renamed"
+    for number, (header, plane) in enumerate(zip(source.slice_headers, source.volume.planes, strict=True), start=1):
+        assert header.ImagePositionPatient == pytest.approx(plane.position)
+        assert header.InstanceNumber == number
+
+
 def test_a_source_that_went_away_is_named(tmp_path):
     analysis = synthetic_analysis(tmp_path, Scene(axial=None))
     volume = analysis.series_by_role[SeriesRole.SAGITTAL_T2].volume
