@@ -22,7 +22,7 @@ from node.reporting.encoding import ObjectWriter
 from node.reporting.folder import write_report
 from node.reporting.ko import build_ko
 from node.reporting.measurements_json import MEASUREMENTS_NAME, declined_document, encode, measured_document
-from node.reporting.overlay import draw_pictures
+from node.reporting.overlay import draw_pictures, pictures_written
 from node.reporting.page import summary_page
 from node.reporting.pr import build_pr
 from node.reporting.provenance import Provenance, Software
@@ -86,17 +86,21 @@ class _Objects:
 
     def write(self, folder: Path) -> tuple[ReportObject, ...]:
         """Write every file of the report but its index into a folder."""
+        settings, software = self.provenance.settings, self.provenance.software
+        page = summary_page(self.analysis, settings, software)
+        pictures = {"summary.png": page, **draw_pictures(self.analysis, settings.language)}
+        with pictures_written(pictures, folder):
+            objects = self._objects(page, folder)
+        document = measured_document(self.analysis, software, objects, tuple(pictures))
+        (folder / MEASUREMENTS_NAME).write_bytes(encode(document))
+        return objects
+
+    def _objects(self, page: Picture, folder: Path) -> tuple[ReportObject, ...]:
         built = self._segmentations()
         segmentations = [self._save(seg, ReportKind.SEG, folder / f"seg_{role}.dcm") for role, seg in built.items()]
         lines = [*segmentations, self._measurement_report(folder), *self._presentation_states(folder)]
-        objects = (*lines, *self._key_objects(folder), *self._lines(folder), *self._volumes(built, folder))
-        settings, software = self.provenance.settings, self.provenance.software
-        page = summary_page(self.analysis, settings, software)
-        objects = (*objects, self._summary(page, folder))
-        pictures = draw_pictures(self.analysis, folder, settings.language, page)
-        document = measured_document(self.analysis, software, objects, pictures)
-        (folder / MEASUREMENTS_NAME).write_bytes(encode(document))
-        return objects
+        others = (*self._key_objects(folder), *self._lines(folder), *self._volumes(built, folder))
+        return (*lines, *others, self._summary(page, folder))
 
     def _segmentations(self) -> dict[SeriesRole, Dataset]:
         """Return the SEG of each series whose masks are not empty."""

@@ -81,7 +81,7 @@ def refer_to_frames(segmentation: Dataset, volume: Volume) -> None:
     A SEG is built from one header for each slice (:mod:`node.reporting.source`); the frames of an Enhanced MR instance stand
     there under UIDs of their own. Classic MR images stand there as themselves.
     """
-    if all(source.frame_number is None and source.instance.sop_class_uid == MRImageStorage for source in volume.sources):
+    if all(source.frame_number is None and source.instance.sop_class_uid == str(MRImageStorage) for source in volume.sources):
         return
     sources = {stand_in_uid(source): source for source in volume.sources}
     for frame in segmentation.PerFrameFunctionalGroupsSequence:

@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
+import numpy.typing as npt
 
 from node.domain.geometry import LEFT, POSTERIOR, SUPERIOR, ImagePlane, PixelPoint
 from node.domain.image import Pixels
 from node.domain.prediction import BORDER_PROBABILITY, Probabilities
-from node.reporting.canvas import BLACK, Colour, Drawing, Matrix, Picture
+from node.reporting.canvas import BLACK, Colour, Drawing, Matrix
 
 _DARKEST_PERCENTILE, _BRIGHTEST_PERCENTILE = 1.0, 98.0
 
@@ -85,12 +86,12 @@ def _hanging(plane: ImagePlane, axes: tuple[Direction, Direction]) -> Matrix:
     return matrix
 
 
-def window(pixels: Pixels) -> Picture:
-    """Return a slice as 8-bit grey by percentiles of its tissue, [row, column, 3]."""
+def window(pixels: Pixels) -> npt.NDArray[np.uint8]:
+    """Return a slice as 8-bit grey by percentiles of its tissue, [row, column]."""
     tissue = pixels[pixels > pixels.min()]
     low, high = np.percentile(tissue if tissue.size else pixels, (_DARKEST_PERCENTILE, _BRIGHTEST_PERCENTILE))
     grey = np.clip((pixels - low) / max(float(high - low), 1e-6), 0, 1) * 255
-    return np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    return np.asarray(grey, dtype=np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,4 +126,4 @@ class SlicePicture:
 def slice_picture(pixels: Pixels, view: View) -> SlicePicture:
     """Return a slice as a picture to draw upon, resampled to square pixels."""
     grey = cv2.warpAffine(window(pixels), view.matrix, (view.width, view.height), flags=cv2.INTER_CUBIC)
-    return SlicePicture(view, Drawing(np.ascontiguousarray(grey, dtype=np.uint8), BLACK))
+    return SlicePicture(view, Drawing(np.asarray(cv2.cvtColor(grey, cv2.COLOR_GRAY2RGB), dtype=np.uint8), BLACK))

@@ -4,7 +4,9 @@ They show the usual hanging (anterior left on sagittal slices, the patient's rig
 No name, number or date of the patient is on them.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -32,20 +34,26 @@ _SINGLE_SIZE, _PLOT_SIZE = (1200, 1200), (800, 1200)
 _Label = tuple[Place, str, Colour]
 
 
-def draw_pictures(analysis: Analysis, folder: Path, language: str = "en", page: Picture | None = None) -> tuple[str, ...]:
-    """Write the pictures of an analysis and return their names: what was not measured has none.
+def draw_pictures(analysis: Analysis, language: str = "en") -> dict[str, Picture]:
+    """Return the pictures of an analysis by their file names: what was not measured has none."""
+    return dict(_pictures(analysis, wording(language)))
 
-    Parameters
-    ----------
-    page
-        The summary page, written as ``summary.png`` beside its parts.
+
+@contextmanager
+def pictures_written(pictures: Mapping[str, Picture], folder: Path) -> Iterator[None]:
+    """Write pictures by their file names beside what the block does: all are there when it is left.
+
+    OpenCV compresses without the lock of the interpreter, so another core does it.
     """
-    pictures = dict(_pictures(analysis, wording(language)))
-    if page is not None:
-        pictures = {"summary.png": page, **pictures}
-    for name, picture in pictures.items():
-        (folder / name).write_bytes(png(picture))
-    return tuple(pictures)
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        written = [beside.submit(_write, picture, folder / name) for name, picture in pictures.items()]
+        yield
+        for one in written:
+            one.result()
+
+
+def _write(picture: Picture, path: Path) -> None:
+    path.write_bytes(png(picture))
 
 
 def _pictures(analysis: Analysis, words: Wording) -> Iterator[tuple[str, Picture]]:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
@@ -96,9 +97,9 @@ def _fitting(reasons: Sequence[ReasonText], width: int, room: int, words: Wordin
     plain = [[(_REASON, line) for line in _REASON.wrapped(f"- {one.text}", width)] for one in reasons]
     notes = [[(_NOTE, line) for line in _NOTE.wrapped(one.note, width)] for one in reasons]
     whole = [line for text, note in zip(plain, notes, strict=True) for line in (*text, *note)]
-    candidates = [whole, *(_first(plain, count, words, width) for count in range(len(plain), 0, -1))]
+    candidates = chain([whole], (_first(plain, count, words, width) for count in range(len(plain), 0, -1)))
     fits = (lines for lines in candidates if sum(style.line_height for style, _ in lines) <= room)
-    return next(fits, _first(plain, 0, words, width))
+    return next(fits, None) or _first(plain, 0, words, width)
 
 
 def _first(plain: Sequence[list[tuple[Style, str]]], count: int, words: Wording, width: int) -> list[tuple[Style, str]]:
@@ -132,12 +133,11 @@ def draw_missing(sheet: Drawing, box: Box, reasons: Sequence[ReasonText], words:
 
 def captioned(drawn: Drawing, title: str, words: Wording) -> Picture:
     """Return a finished drawing under a line that says what it is and that no person has verified it."""
-    width, height = drawn.size
-    sheet = Drawing.blank((width, height + _CAPTION_HEIGHT))
-    sheet.paste(drawn.finished(), (0, _CAPTION_HEIGHT))
-    sheet.words((20, _CAPTION_HEIGHT / 2), title, Style(INK, 26, bold=True), "lm")
-    sheet.words((width - 20, _CAPTION_HEIGHT / 2), words.unverified, Style(SOFT, 20), "rm")
-    return sheet.finished()
+    width, _ = drawn.size
+    caption = Drawing.blank((width, _CAPTION_HEIGHT))
+    caption.words((20, _CAPTION_HEIGHT / 2), title, Style(INK, 26, bold=True), "lm")
+    caption.words((width - 20, _CAPTION_HEIGHT / 2), words.unverified, Style(SOFT, 20), "rm")
+    return np.concatenate([caption.finished(), drawn.finished()])
 
 
 @dataclass(frozen=True, slots=True)

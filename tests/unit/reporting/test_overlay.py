@@ -10,7 +10,7 @@ from node.domain.geometry import PixelPoint, VolumeGeometry
 from node.domain.measurement import Evidence
 from node.domain.study import SeriesRole
 from node.reporting.canvas import CANAL_COLOUR, CORD_COLOUR, CORNER_COLOUR
-from node.reporting.overlay import axial_picture, draw_pictures, sagittal_picture
+from node.reporting.overlay import axial_picture, draw_pictures, pictures_written, sagittal_picture
 from node.reporting.page import summary_page
 from node.reporting.panel import CANAL_INK, CORD_INK
 from node.reporting.provenance import Software
@@ -21,9 +21,12 @@ SIZE = (780, 872)
 SAG, AX = SeriesRole.SAGITTAL_T2, SeriesRole.AXIAL_T2
 
 
-def pictures(analysis, folder, **options):
+def pictures(analysis, folder, **others):
     drawn = {}
-    for name in draw_pictures(analysis, folder, **options):
+    made = {**others, **draw_pictures(analysis)}
+    with pictures_written(made, folder):
+        pass
+    for name in made:
         with Image.open(folder / name) as picture:
             picture.load()
             drawn[name] = picture
@@ -55,7 +58,7 @@ def test_what_was_measured_is_pictured_large_enough_to_read(analysis, tmp_path):
 
 def test_the_page_is_written_beside_its_parts(analysis, tmp_path):
     page = summary_page(analysis, ReportingConfig(), Software("cspine-node", "1.2.3"))
-    drawn = pictures(analysis, tmp_path, page=page)
+    drawn = pictures(analysis, tmp_path, **{"summary.png": page})
     assert list(drawn) == ["summary.png", "sagittal.png", "profile.png", "axial.png"]
     assert (np.asarray(drawn["summary.png"]) == page).all()
 
@@ -64,11 +67,16 @@ def test_a_partial_study_is_pictured_as_far_as_it_goes(withheld, tmp_path):
     assert list(pictures(withheld, tmp_path)) == ["sagittal.png", "profile.png"]
 
 
+def test_a_picture_that_cannot_be_written_fails_the_report(withheld, tmp_path):
+    with pytest.raises(FileNotFoundError), pictures_written(draw_pictures(withheld), tmp_path / "gone"):
+        pass
+
+
 @pytest.mark.parametrize("name", ["sagittal.png", "profile.png"])
 def test_the_same_analysis_gives_the_same_picture(name, withheld, tmp_path):
     for folder in (tmp_path / "one", tmp_path / "two"):
         folder.mkdir()
-        draw_pictures(withheld, folder)
+        pictures(withheld, folder)
     assert (tmp_path / "one" / name).read_bytes() == (tmp_path / "two" / name).read_bytes()
 
 
