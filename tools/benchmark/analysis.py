@@ -2,23 +2,23 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import ParamSpec, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
+import node.pipeline
 from node.config import Config
 from node.domain.study import ReceivedStudy
 from node.inference import ModelLibrary, choose_providers, load_manifest
 from node.inference.library import LoadedModel, verified_bytes
 from node.inference.session import OnnxSession, Session
-from node.measurement import measure_study
-from node.pipeline import Pipeline, examine, load_volumes, models_dir
-from node.selection import select_series
+from node.pipeline import Pipeline, models_dir
 from node.store import collect_studies
 from tools.benchmark.eager import EAGER, seconds_in_torch, torch_python
 from tools.benchmark.figures import Row, Section, Target, alternate
@@ -33,7 +33,10 @@ STUDY = PhantomSettings(
     axial=replace(AXIAL, slices=20, pixel_spacing_mm=(0.44, 0.44), rows=320, columns=320),
     distractors=False,
 )
+_P = ParamSpec("_P")
 _T = TypeVar("_T")
+#: The stages as the pipeline calls them.
+_STAGES = ("select_series", "load_volumes", "examine", "measure_study", "build_report")
 Batch = npt.NDArray[np.float32]
 
 
@@ -112,40 +115,55 @@ def _timed_model(folder: Path, threads: int) -> LoadedModel:
 
 
 def _stages(bench: Bench, out: Path) -> dict[str, float]:
-    """Return the seconds of each stage of one analysis, and of the whole."""
+    """Return the seconds of each stage of one analysis: parts of one run that add up to the whole, and the whole."""
     for session in bench.sessions.values():
         session.forget()
-    found: dict[str, float] = {}
-    selection = _timed(found, "selection", lambda: select_series(bench.study, bench.config.selection))
-    volumes, _ = _timed(found, "loading", lambda: load_volumes(selection))
-    series, measured = _timed(
-        found, "masks, corners and measurement", lambda: examine(volumes, bench.pipeline.library, bench.config.measurement)
-    )
-    if measured.sagittal is None:
-        raise RuntimeError("the study of the benchmark was not measured")
-    keypoints = measured.sagittal.keypoints
-    _timed(found, "measurement alone", lambda: measure_study(series, keypoints, bench.config.measurement))
-    found |= {f"network {name}": session.seconds for name, session in bench.sessions.items()}
-    for session in bench.sessions.values():
-        session.forget()
-    begun = time.perf_counter()
-    bench.pipeline.analyse(bench.study, out)
-    whole = time.perf_counter() - begun
+    with _timed_stages() as seconds:
+        begun = time.perf_counter()
+        bench.pipeline.analyse(bench.study, out)
+        whole = time.perf_counter() - begun
     others = whole - bench.in_models_s
-    inside = sum(found[one] for one in ("selection", "loading", "masks, corners and measurement"))
-    return found | {
-        "objects, pictures and files": whole - inside,
+    parts = {
+        "selection": seconds["select_series"],
+        "loading": seconds["load_volumes"],
+        "masks around the networks": seconds["examine"] - seconds["measure_study"] - bench.in_models_s,
+        "measurement alone": seconds["measure_study"],
+        "objects, pictures and files": seconds["build_report"],
+    }
+    return {f"network {name}": session.seconds for name, session in bench.sessions.items()} | {
+        **parts,
+        "digests and reasons": others - sum(parts.values()),
         "the whole, warm": whole,
         "all that is not networks": others,
         "share that is not networks": 100 * others / whole,
     }
 
 
-def _timed(found: dict[str, float], name: str, action: Callable[[], _T]) -> _T:
-    begun = time.perf_counter()
-    result = action()
-    found[name] = time.perf_counter() - begun
-    return result
+@contextmanager
+def _timed_stages() -> Iterator[dict[str, float]]:
+    """Put a clock around each stage where the pipeline calls it, so that one run says what each of them took.
+
+    Seconds by the name of the stage; ``measure_study`` is a part of ``examine``.
+    """
+    seconds: dict[str, float] = {}
+    stages = {name: getattr(node.pipeline, name) for name in _STAGES}
+    try:
+        for name, stage in stages.items():
+            setattr(node.pipeline, name, _timed(seconds, name, stage))
+        yield seconds
+    finally:
+        for name, stage in stages.items():
+            setattr(node.pipeline, name, stage)
+
+
+def _timed(seconds: dict[str, float], name: str, stage: Callable[_P, _T]) -> Callable[_P, _T]:
+    def timed(*arguments: _P.args, **named: _P.kwargs) -> _T:
+        begun = time.perf_counter()
+        result = stage(*arguments, **named)
+        seconds[name] = time.perf_counter() - begun
+        return result
+
+    return timed
 
 
 def _row(quantity: str, figures: tuple[float, ...]) -> Row:
