@@ -1,4 +1,4 @@
-"""UIDs, AE titles and references to stored instances: the only place that accepts them from outside."""
+"""UIDs, AE titles and references to stored instances, the only place that accepts them from outside; and which weights it was."""
 
 import re
 from dataclasses import dataclass
@@ -58,3 +58,12 @@ class InstanceRef:
     sop_instance_uid: SOPInstanceUID
     sop_class_uid: SOPClassUID
     path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which weights said something."""
+
+    name: str
+    version: str
+    sha256: str

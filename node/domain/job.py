@@ -8,8 +8,7 @@ from types import MappingProxyType
 from typing import NewType
 
 from node.domain.errors import Declined, Finding, NodeError, Reason, Severity, TransientError
-from node.domain.identity import SOPInstanceUID
-from node.domain.prediction import ModelIdentity
+from node.domain.identity import ModelIdentity, SOPInstanceUID
 
 #: Identifies one analysis: the same content, software, weights and configuration give the same one.
 AnalysisId = NewType("AnalysisId", str)

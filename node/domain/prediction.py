@@ -8,21 +8,16 @@ import numpy.typing as npt
 
 from node.domain.anatomy import Landmark, Structure
 from node.domain.geometry import PixelPoint
+from node.domain.identity import ModelIdentity
+
+# ModelIdentity is defined where no numpy is needed: a job names it too, and with it the process that starts all others
+__all__ = ["BORDER_PROBABILITY", "Keypoint", "Keypoints", "Masks", "ModelIdentity", "Probabilities"]
 
 Probabilities = npt.NDArray[np.float16]
 """Probability 0..1 that a pixel belongs to a structure; float16 [slice, row, column] on the source grid."""
 
 #: Probability at which the border of a structure lies.
 BORDER_PROBABILITY = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class ModelIdentity:
-    """Which weights said it."""
-
-    name: str
-    version: str
-    sha256: str
 
 
 @dataclass(frozen=True, slots=True, eq=False)
