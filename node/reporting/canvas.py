@@ -148,7 +148,7 @@ class Drawing:
         return y
 
     def finished(self) -> Picture:
-        """Return the picture with its words."""
+        """Return the picture with its words, read-only."""
         sheet = Image.fromarray(self.image)
         pen = ImageDraw.Draw(sheet)
         stroke = 0 if self.edge is None else 2
@@ -162,7 +162,7 @@ class Drawing:
                 stroke_width=stroke,
                 stroke_fill=self.edge or WHITE,
             )
-        return np.asarray(sheet, dtype=np.uint8).copy()
+        return np.asarray(sheet, dtype=np.uint8)
 
 
 def png(picture: Picture) -> bytes:
