@@ -49,7 +49,7 @@ def _inputs(manifest: ModelManifest, studies: Path, count: int) -> Iterator[npt.
         reference = reference_signal(volume.voxels, manifest.reference_percentile)
         middle = len(volume.planes) // 2
         for index in range(middle - _SLICES // 2, middle - _SLICES // 2 + _SLICES):
-            grid = fit_grid(manifest, volume.planes[index], volume.voxels)
+            grid = fit_grid(manifest, volume.planes[index], volume.voxels, reference)
             yield model_input(volume.voxels[index], grid, reference)[None, None]
 
 

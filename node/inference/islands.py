@@ -38,12 +38,16 @@ def without_islands(probabilities: Probabilities, middle: int, depicted: Sequenc
 
 def _clean(probabilities: npt.NDArray[np.float16], before: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Blank the pieces of one slice that do not reach those kept on the slice before; return the mask of what is left."""
-    reach = cv2.dilate(before, _ELLIPSE)
     mask = _mask(probabilities)
-    for piece in _pieces(mask):
+    pieces = list(_pieces(mask))
+    if not pieces:
+        return mask
+    reach = cv2.dilate(before, _ELLIPSE)
+    for piece in pieces:
         if not reach[piece > 0].any():
-            probabilities[cv2.dilate(piece, _ELLIPSE) > 0] = 0
-    return _mask(probabilities)
+            blank = cv2.dilate(piece, _ELLIPSE) > 0
+            probabilities[blank], mask[blank] = 0, 0
+    return mask
 
 
 def _mask(probabilities: npt.NDArray[np.float16]) -> npt.NDArray[np.uint8]:

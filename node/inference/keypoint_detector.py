@@ -70,8 +70,8 @@ class KeypointDetector:
         return Keypoints(slice_index, keypoints, self._manifest.identity, witness)
 
     def _look(self, volume: Volume, slice_index: int) -> _Sight:
-        grid = fit_grid(self._manifest, volume.planes[slice_index], volume.voxels)
         reference = reference_signal(volume.voxels, self._manifest.reference_percentile)
+        grid = fit_grid(self._manifest, volume.planes[slice_index], volume.voxels, reference)
         image = model_input(volume.voxels[slice_index], grid, reference)
         output = self._session.run(image[None, None])[0]
         maps = dict(zip(self._manifest.channels, output, strict=True))

@@ -97,16 +97,25 @@ def model_input(pixels: Pixels, grid: ModelGrid, reference: float) -> Pixels:
     return normalise(grid.take(pixels), reference)
 
 
-def fit_grid(manifest: ModelManifest, plane: ImagePlane, voxels: Pixels) -> ModelGrid:
-    """Return the model's grid for a volume, voxels [slice, row, column] on planes that are parallel to ``plane``."""
-    return fit_grids([manifest.plan], manifest, plane, voxels)[0]
+def fit_grid(manifest: ModelManifest, plane: ImagePlane, voxels: Pixels, reference: float) -> ModelGrid:
+    """Return the model's grid for a volume; see :func:`fit_grids`."""
+    return fit_grids([manifest.plan], manifest, plane, voxels, reference)[0]
 
 
-def fit_grids(plans: Sequence[Plan], manifest: ModelManifest, plane: ImagePlane, voxels: Pixels) -> list[ModelGrid]:
-    """Return the grid of each plan for a volume, whose tissue is looked for once."""
+def fit_grids(
+    plans: Sequence[Plan], manifest: ModelManifest, plane: ImagePlane, voxels: Pixels, reference: float
+) -> list[ModelGrid]:
+    """Return the grid of each plan for a volume, whose tissue is looked for once.
+
+    Parameters
+    ----------
+    voxels
+        [slice, row, column], on planes that are parallel to ``plane``.
+    reference
+        The signal of the whole volume that counts as bright.
+    """
     steps = upright_steps(plane, manifest.view)
-    brightest = voxels.max(axis=0)
-    tissue = brightest > manifest.plan.tissue_share * reference_signal(voxels, manifest.reference_percentile)
+    tissue = voxels.max(axis=0) > manifest.plan.tissue_share * reference
     box = _rectangle(tissue, steps)
     return [
         _fixed_spacing(plan, plane, steps, box) if isinstance(plan, FixedSpacingPlan) else _fixed_size(plan, steps, box)

@@ -32,8 +32,9 @@ class Segmenter:
 
     def segment(self, volume: Volume) -> Masks:
         """Return probability maps of all structures for all slices, on the source grid; 0 on slices without a picture."""
-        grids = fit_grids(self._manifest.zoomed_plans, self._manifest, volume.planes[0], volume.voxels)
-        references = self._references(volume.voxels)
+        reference = reference_signal(volume.voxels, self._manifest.reference_percentile)
+        grids = fit_grids(self._manifest.zoomed_plans, self._manifest, volume.planes[0], volume.voxels, reference)
+        references = self._references(volume.voxels, reference)
         maps: dict[Structure, Probabilities] = {one: np.zeros(volume.voxels.shape, dtype=np.float16) for one in self._structures}
         depicted = [index for index, pixels in enumerate(volume.voxels) if pixels.min() < pixels.max()]
         for indices in _batches(depicted, self._batch_size):
@@ -49,12 +50,12 @@ class Segmenter:
     def _structures(self) -> list[Structure]:
         return [Structure(channel) for channel in self._manifest.channels]
 
-    def _references(self, voxels: Pixels) -> Pixels:
+    def _references(self, voxels: Pixels, of_all: float) -> Pixels:
         """Return the signal that counts as bright on each slice, shape (slices,)."""
-        percentile = self._manifest.reference_percentile
         if self._manifest.reference_over == "slice":
+            percentile = self._manifest.reference_percentile
             return np.array([reference_signal(pixels, percentile) for pixels in voxels], dtype=np.float32)
-        return np.full(len(voxels), reference_signal(voxels, percentile), dtype=np.float32)
+        return np.full(len(voxels), of_all, dtype=np.float32)
 
     def _seen_at_each(self, slices: Pixels, grids: Sequence[ModelGrid], references: Pixels) -> Pixels:
         """Return the mean of what the network says of slices on each grid, [slice, structure, row, column].

@@ -63,7 +63,8 @@ class Diameters:
 
 def trace(probabilities: Probabilities, plane: ImagePlane, structure: Structure) -> Outline | None:
     """Return the outline of the largest piece of a structure in one slice, [row, column]; None if there is hardly any."""
-    probabilities = np.nan_to_num(probabilities)
+    if not np.isfinite(probabilities).all():
+        probabilities = np.nan_to_num(probabilities)
     mask = probabilities >= BORDER_PROBABILITY
     count, labels, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
     if count <= 1:

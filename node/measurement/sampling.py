@@ -39,13 +39,22 @@ def local_quadratic(positions_mm: FloatArray, values: FloatArray, half_width_mm:
     present = np.isfinite(values)
     if half_width_mm <= 0 or not present.any():
         return values.copy()
-    offset = (positions_mm[None, :] - positions_mm[:, None]) / half_width_mm
-    weight = np.where(present[None, :], np.clip(1 - np.abs(offset) ** 3, 0, None) ** 3, 0.0)
+    near = _neighbours(positions_mm, half_width_mm)
+    offset = (positions_mm[near] - positions_mm[:, None]) / half_width_mm
+    weight = np.where(present[near], np.clip(1 - np.abs(offset) ** 3, 0, None) ** 3, 0.0)
     basis = np.stack([np.ones_like(offset), offset, offset**2], axis=-1)
     weighted = basis * weight[..., None]
     normal = np.einsum("nki,nkj->nij", weighted, basis)
-    right = np.einsum("nki,k->ni", weighted, np.where(present, values, 0.0))
+    right = np.einsum("nki,nk->ni", weighted, np.where(present, values, 0.0)[near])
     # Too few neighbours for a parabola: a trace of ridge on slope and curvature falls back to their mean.
     ridge = 1e-6 * np.diag([0.0, 1.0, 1.0]) + 1e-12 * np.eye(3)
     fitted = np.linalg.solve(normal + ridge, right[..., None])[:, 0, 0]
     return np.where(present, fitted, np.nan)
+
+
+def _neighbours(positions_mm: FloatArray, half_width_mm: float) -> npt.NDArray[np.intp]:
+    """Return indices that hold all positions, ascending, within a half-width of each, shape (n, k); any others have no weight."""
+    first = np.searchsorted(positions_mm, positions_mm - half_width_mm, side="left")
+    behind = np.searchsorted(positions_mm, positions_mm + half_width_mm, side="right")
+    count = int((behind - first).max())
+    return np.asarray(np.minimum(first, positions_mm.size - count)[:, None] + np.arange(count))

@@ -41,7 +41,7 @@ def test_the_model_sees_the_same_picture_however_it_is_stored(task, directions):
     pictures = []
     for plane in planes(directions, (0.5, 0.5)):
         pixels = scene(plane)
-        grid = fit_grid(manifest(task), plane, pixels[None])
+        grid = grid_of(manifest(task), plane, pixels[None])
         pictures.append((grid, model_input(pixels, grid, 800.0), plane))
     first_plane_points = pictures[0][2].to_patient(pictures[0][0].to_source([[10, 20], [100, 60]]))
     for grid, picture, plane in pictures[1:]:
@@ -54,7 +54,7 @@ def test_the_model_sees_the_same_picture_however_it_is_stored(task, directions):
 @pytest.mark.parametrize("plan", [FIXED_SPACING, FIXED_SIZE], ids=["fixed_spacing", "fixed_size"])
 @pytest.mark.parametrize("plane", list(planes(SAGITTAL)))
 def test_points_return_to_where_they_came_from(plan, plane):
-    grid = fit_grid(manifest(plan=plan), plane, scene(plane)[None])
+    grid = grid_of(manifest(plan=plan), plane, scene(plane)[None])
     points = np.random.default_rng(1).uniform(0, 200, (50, 2))
     np.testing.assert_allclose(grid.to_source(grid.to_model(points)), points, atol=1e-9)
 
@@ -62,7 +62,7 @@ def test_points_return_to_where_they_came_from(plan, plane):
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("plane", list(planes(SAGITTAL)))
 def test_a_map_returns_to_where_it_came_from(plane, stride):
-    grid = fit_grid(manifest(), plane, scene(plane)[None])
+    grid = grid_of(manifest(), plane, scene(plane)[None])
     target = np.array([101.3, 115.8])  # source pixel
     cells = (grid.to_model(target) - (stride - 1) / 2) / stride
     rows, columns = np.ogrid[: grid.rows // stride, : grid.columns // stride]
@@ -75,18 +75,22 @@ def test_a_map_returns_to_where_it_came_from(plane, stride):
 
 @pytest.mark.parametrize("plane", list(planes(SAGITTAL)))
 def test_a_step_of_the_model_is_its_spacing_in_patient_directions(plane):
-    grid = fit_grid(manifest(), plane, scene(plane)[None])
+    grid = grid_of(manifest(), plane, scene(plane)[None])
     start, down, across = plane.to_patient(grid.to_source([[10, 10], [11, 10], [10, 11]]))
     np.testing.assert_allclose(down - start, [0, 0, -0.75], atol=1e-9)
     np.testing.assert_allclose(across - start, [0, 0.75, 0], atol=1e-9)
 
 
+def grid_of(made, plane, voxels):
+    return fit_grid(made, plane, voxels, reference_signal(voxels, made.reference_percentile))
+
+
 def test_the_cut_is_a_multiple_and_never_above_the_largest_size():
     plane = next(planes(SAGITTAL))
     plan = FIXED_SPACING | {"maximum_rows": 96, "maximum_columns": 64}
-    grid = fit_grid(manifest(plan=plan), plane, scene(plane)[None])
+    grid = grid_of(manifest(plan=plan), plane, scene(plane)[None])
     assert (grid.rows, grid.columns) == (96, 64)
-    whole = fit_grid(manifest(), plane, scene(plane)[None])
+    whole = grid_of(manifest(), plane, scene(plane)[None])
     assert whole.rows % 32 == whole.columns % 32 == 0
 
 
@@ -94,7 +98,7 @@ def test_a_fixed_size_holds_the_rectangle_of_tissue():
     plane = next(planes(SAGITTAL))
     pixels = np.zeros((plane.rows, plane.columns), dtype=np.float32)
     pixels[40:141, 30:171] = 1000
-    grid = fit_grid(manifest(plan=FIXED_SIZE), plane, pixels[None])
+    grid = grid_of(manifest(plan=FIXED_SIZE), plane, pixels[None])
     np.testing.assert_allclose(grid.to_source([-0.5, -0.5]), [39.5, 29.5], atol=1e-9)
     np.testing.assert_allclose(grid.to_source([255.5, 223.5]), [140.5, 170.5], atol=1e-9)
 
@@ -102,7 +106,7 @@ def test_a_fixed_size_holds_the_rectangle_of_tissue():
 def test_an_empty_volume_still_has_a_grid():
     plane = next(planes(SAGITTAL))
     empty = np.zeros((1, plane.rows, plane.columns), dtype=np.float32)
-    grid = fit_grid(manifest(), plane, empty)
+    grid = grid_of(manifest(), plane, empty)
     assert np.isfinite(model_input(empty[0], grid, reference_signal(empty, 99))).all()
 
 
