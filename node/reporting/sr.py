@@ -17,7 +17,7 @@ from pydicom.uid import ComprehensiveSRStorage
 
 from node.domain.analysis import Analysis
 from node.domain.anatomy import Level
-from node.domain.errors import Finding
+from node.domain.errors import Reason
 from node.domain.identity import InstanceRef
 from node.domain.image import FrameSource
 from node.domain.measurement import Evidence, Verdict
@@ -107,12 +107,14 @@ def build_sr(analysis: Analysis, sources: Mapping[SeriesRole, SourceSeries], pro
     )
 
 
-def measurement_report(procedure: Code, provenance: Provenance, library: Dataset, groups: Sequence[Dataset]) -> Dataset:
+def measurement_report(procedure: Code, provenance: Provenance, library: Dataset | None, groups: Sequence[Dataset]) -> Dataset:
     """Return the root of a report: what every report says of itself, its images, and its measurement groups (TID 1500)."""
     language = sr.LanguageOfContentItemAndDescendants(_LANGUAGE)
     head = [*language, *provenance.observation_context(), code_item(MODIFIER, dicom_codes.DCM.ProcedureReported, procedure)]
     measured = container_item(CONTAINS, dicom_codes.DCM.ImagingMeasurements, None, groups)
-    return container_item(None, dicom_codes.DCM.ImagingMeasurementReport, "1500", [*head, library, measured])
+    return container_item(
+        None, dicom_codes.DCM.ImagingMeasurementReport, "1500", [*head, *([] if library is None else [library]), measured]
+    )
 
 
 def preliminary_document(
@@ -223,7 +225,7 @@ def _encode(group: Group, context: _Context) -> Dataset:
             *about(group.name, derived_uid(context.fingerprint, f"SR tracking {group.name}"), group.finding, group.sites),
             *context.algorithms[group.place.role],
             *(number_item(one.name, one.value, one.unit, _method(one)) for one in group.numbers),
-            *evaluations(group.verdict, group.findings, group.level_of_minimum),
+            *evaluations(group.verdict, (one.code for one in group.findings), group.level_of_minimum),
             line_of(CONTAINS, dicom_codes.DCM.ImageRegion, group.place.evidence, source),
         ],
     )
@@ -244,10 +246,10 @@ def _method(number: Number) -> Iterator[Dataset]:
         yield code_item(MODIFIER, _MEASUREMENT_METHOD, number.method)
 
 
-def evaluations(verdict: Verdict, findings: Iterable[Finding], level_of_minimum: Level | None = None) -> Iterator[Dataset]:
+def evaluations(verdict: Verdict, reasons: Iterable[Reason], level_of_minimum: Level | None = None) -> Iterator[Dataset]:
     """Yield the verdict of a group, its reasons, and the level of a smallest diameter that was not withheld."""
     yield code_item(CONTAINS, codes.QUALITY, codes.VERDICTS[verdict])
-    for code in dict.fromkeys(codes.reason_code(finding.code) for finding in findings):
+    for code in dict.fromkeys(map(codes.reason_code, reasons)):
         yield code_item(CONTAINS, codes.QUALITY_REASON, code)
     if level_of_minimum is not None and verdict is not Verdict.WITHHOLD:
         yield code_item(CONTAINS, codes.MAXIMUM_LEVEL, codes.LEVELS[level_of_minimum])

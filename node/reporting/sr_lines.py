@@ -176,7 +176,7 @@ def _encode(lines: Lines, source: SourceSeries, algorithm: Iterable[Dataset], fi
             *about(lines.name, derived_uid(fingerprint, f"SR lines {lines.name}"), first.finding, first.sites[:1]),
             *algorithm,
             *(number for group in lines.groups for number in _numbers(group, source)),
-            *evaluations(lines.verdict, (one for group in lines.groups for one in group.findings)),
+            *evaluations(lines.verdict, (one.code for group in lines.groups for one in group.findings)),
             text_item(CONTAINS, dicom_codes.DCM.Comment, lines.title),
         ],
     )

@@ -4,7 +4,7 @@ Each group also has the outline of its segment where that is largest. The templa
 one of whose groups has no coordinates OHIF shows no image at all, and it does not follow the reference to the segment.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 import cv2
@@ -20,10 +20,10 @@ from node.domain.geometry import PixelPoint
 from node.domain.measurement import Evidence, Verdict
 from node.domain.study import SeriesRole
 from node.reporting import codes
-from node.reporting.items import CONTAINS, replace_content
+from node.reporting.items import CONTAINS, container_item, number_item
 from node.reporting.provenance import Provenance
 from node.reporting.source import SourceSeries
-from node.reporting.sr import Heading, as_comprehensive_sr, line_of, preliminary_document
+from node.reporting.sr import Heading, about, as_comprehensive_sr, evaluations, line_of, measurement_report, preliminary_document
 from node.reporting.sr_content import Group, groups_of
 
 _SERIES_NUMBER = 9320
@@ -64,23 +64,19 @@ def build_sr_volumes(
         return None
     images = [header for role in segmentations for header in sources[role].instance_headers]
     measured = groups_of(analysis)
+    segments = [(role, one) for role, segmentation in segmentations.items() for one in segmentation.SegmentSequence]
+    reasons = [_reasons(role, segment, measured) for role, segment in segments]
     groups = [
-        _group(segment, segmentation, analysis.series_by_role[role], sources[role], _reasons(role, segment, measured), provenance)
-        for role, segmentation in segmentations.items()
-        for segment in segmentation.SegmentSequence
+        _group(segment, segmentations[role], analysis.series_by_role[role], sources[role], against, provenance)
+        for (role, segment), against in zip(segments, reasons, strict=True)
     ]
-    report = sr.MeasurementReport(
-        observation_context=provenance.observation_context(),
-        procedure_reported=codes.MAGNETIC_RESONANCE_IMAGING,
-        imaging_measurements=groups,
-    )
     return preliminary_document(
-        report[0],
+        measurement_report(codes.MAGNETIC_RESONANCE_IMAGING, provenance, None, groups),
         [*images, *segmentations.values()],
         Heading("SR volumes", _SERIES_NUMBER, "AI segment volumes"),
         analysis.fingerprint,
         provenance,
-        is_complete=all(group.get_measurements() for group in groups),
+        is_complete=not any(reasons),
     )
 
 
@@ -132,26 +128,28 @@ def _group(
     source: SourceSeries,
     reasons: tuple[Reason, ...],
     provenance: Provenance,
-) -> sr.VolumetricROIMeasurementsAndQualitativeEvaluations:
+) -> Dataset:
     structure = _structure(segment)
-    volume = None if reasons else volume_mm3(series, structure, source.thickness_mm)
-    group = sr.VolumetricROIMeasurementsAndQualitativeEvaluations(
-        tracking_identifier=sr.TrackingIdentifier(uid=segment.TrackingUID, identifier=segment.TrackingID),
-        referenced_segment=sr.ReferencedSegment(
-            sop_class_uid=segmentation.SOPClassUID,
-            sop_instance_uid=segmentation.SOPInstanceUID,
-            segment_number=segment.SegmentNumber,
-            source_series=sr.SourceSeriesForSegmentation(source.volume.series_instance_uid),
-        ),
-        finding_category=codes.ANATOMICAL_STRUCTURE,
-        finding_type=codes.STRUCTURES[structure],
-        finding_sites=[sr.FindingSite(codes.CERVICAL_SPINE)],
-        algorithm_id=provenance.algorithm([series.masks.model]),
-        measurements=None if volume is None else [sr.Measurement(dicom_codes.SCT.Volume, round(volume), _CUBIC_MILLIMETRE)],
-        qualitative_evaluations=list(_evaluations(reasons)),
+    referenced = sr.ReferencedSegment(
+        sop_class_uid=segmentation.SOPClassUID,
+        sop_instance_uid=segmentation.SOPInstanceUID,
+        segment_number=segment.SegmentNumber,
+        source_series=sr.SourceSeriesForSegmentation(source.volume.series_instance_uid),
     )
-    replace_content(group[0], [*group[0].ContentSequence, _outline(series, structure, source)])
-    return group
+    volumes = [] if reasons else [round(volume_mm3(series, structure, source.thickness_mm))]
+    return container_item(
+        CONTAINS,
+        dicom_codes.DCM.MeasurementGroup,
+        "1411",
+        [
+            *about(segment.TrackingID, segment.TrackingUID, codes.STRUCTURES[structure], [codes.CERVICAL_SPINE]),
+            *provenance.algorithm([series.masks.model]),
+            *(number_item(dicom_codes.SCT.Volume, volume, _CUBIC_MILLIMETRE) for volume in volumes),
+            *evaluations(Verdict.WITHHOLD if reasons else Verdict.FLAG, reasons),
+            *referenced,
+            _outline(series, structure, source),
+        ],
+    )
 
 
 def _outline(series: SegmentedSeries, structure: Structure, source: SourceSeries) -> Dataset:
@@ -164,9 +162,3 @@ def _outline(series: SegmentedSeries, structure: Structure, source: SourceSeries
         border = border[0] + np.array([(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)])
     evidence = Evidence(index, tuple(PixelPoint(float(row), float(column)) for column, row in border))
     return line_of(CONTAINS, dicom_codes.DCM.Outline, evidence, source)
-
-
-def _evaluations(reasons: tuple[Reason, ...]) -> Iterator[sr.QualitativeEvaluation]:
-    yield sr.QualitativeEvaluation(codes.QUALITY, codes.VERDICTS[Verdict.WITHHOLD if reasons else Verdict.FLAG])
-    for reason in reasons:
-        yield sr.QualitativeEvaluation(codes.QUALITY_REASON, codes.reason_code(reason))
