@@ -31,9 +31,9 @@ _PITCH_LIMITS_MM = (10.0, 30.0)
 # log-likelihood of not seeing an end of the chain; cheaper than a wrong name, dearer than a weak peak
 _MISSING = float(np.log(0.02))
 _FLOOR = 1e-3
-# Image that is needed above the centre of C2; without the anchor a certainty is multiplied by the second number, and a peak of C2
-# counts for nothing at the first height and fully at the second.
-_ANCHOR_MARGIN_MM, _WITHOUT_ANCHOR, _ANCHOR_HEIGHTS = 18.0, 0.25, (0.2, 0.5)
+# Image that is needed above the centre of C2, a little more than training hides it below; without the anchor a certainty is
+# multiplied by the second number, and a peak of C2 counts for nothing at the first height and fully at the second.
+_ANCHOR_MARGIN_MM, _WITHOUT_ANCHOR, _ANCHOR_HEIGHTS = 14.0, 0.25, (0.2, 0.5)
 # Half the length of an endplate, and half the height of a body as a share of the pitch.
 _HALF_DEPTH_MM, _HALF_HEIGHT = 7.8, 0.37
 _CORNER_SPREAD_MM = 3.5

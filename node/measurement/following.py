@@ -12,8 +12,6 @@ from node.measurement.sampling import FloatArray
 
 # The middle of the cord is averaged along the wall over this far: wider than a compressed level, shorter than a scoliotic bend.
 _BEND_MM = 12.0
-# Another slice is taken only where it lies nearer to the middle of the cord by this share of the distance between slices.
-_MARGIN = 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,7 +31,7 @@ def follow_cord(cord_by_slice: Sequence[Borders], planes: Sequence[ImagePlane], 
     """Return for each layer the slice that shows the cord's middle.
 
     The middle is the mean position of the slices, weighed by the width of the cord that they show. The decisive slice is
-    kept wherever it is about as good as the best, or shows a thicker cord.
+    kept wherever it is the nearest, or shows a thicker cord.
 
     Parameters
     ----------
@@ -51,12 +49,10 @@ def follow_cord(cord_by_slice: Sequence[Borders], planes: Sequence[ImagePlane], 
     near = np.exp(-0.5 * ((layers.positions_mm[:, None] - layers.positions_mm[None, :]) / _BEND_MM) ** 2)
     widths_mm = _connected(np.nan_to_num(np.stack([one.widths_mm for one in cord_by_slice])), decisive) @ near / near.sum(axis=0)
     away_mm = np.abs(offsets_mm[:, None] - _middle_mm(widths_mm, offsets_mm))
-    margin_mm = _MARGIN * float(np.median(np.abs(np.diff(offsets_mm))))
     nearest = away_mm.argmin(axis=0)
-    is_better = away_mm.min(axis=0) + margin_mm < away_mm[decisive]
     # the middle of a cord is where it is thickest: a slice that shows less of it than the decisive one is not nearer to it
     is_thicker = np.take_along_axis(widths_mm, nearest[None], axis=0)[0] > widths_mm[decisive]
-    return SlicePath(decisive, np.where(is_better & is_thicker, nearest, decisive).astype(np.intp))
+    return SlicePath(decisive, np.where(is_thicker, nearest, decisive).astype(np.intp))
 
 
 def _connected(widths_mm: FloatArray, decisive: int) -> FloatArray:
