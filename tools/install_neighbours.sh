@@ -25,7 +25,7 @@ install_packages() {
 }
 
 declare -A package=([Orthanc]=orthanc [storescu]=dcmtk [dciodvfy]=dicom3tools [chromium]=chromium [node]=nodejs [npm]=npm
-  [DicomSRValidator]=pixelmed-apps)
+  [DicomSRValidator]=pixelmed-apps [promtool]=prometheus)
 missing=()
 for program in "${!package[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package[$program]}")
