@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -99,7 +100,9 @@ def load_library(
         ``model_missing``, ``model_corrupt`` or ``provider_unavailable``.
     """
     chosen = choose_providers(providers, onnxruntime.get_available_providers())
-    models = [_load(models_dir / name, chosen, threads) for name in names]
+    # most of it is ONNX Runtime optimising a graph, which holds no interpreter lock
+    with ThreadPoolExecutor() as pool:
+        models = list(pool.map(lambda name: _load(models_dir / name, chosen, threads), names))
     return ModelLibrary({model.manifest.task: model for model in models}, batch_size)
 
 
