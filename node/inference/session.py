@@ -149,7 +149,7 @@ def _start(model: bytes, name: str, providers: Sequence[str], threads: int) -> t
     options.log_severity_level = 3
     # Without VNNI a CPU adds pairs of products of 8 bits in 16 and overflows: the same weights would give other masks there.
     options.add_session_config_entry("session.x64quantprecision", "1")
-    # Threads that wait by spinning take the cores of the other roles and of what follows a network: a fifth of the CPU of an analysis.
+    # Threads that wait by spinning take the cores from other roles and from what follows a network: a sixth of an analysis' CPU.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     for provider in providers:
         try:
