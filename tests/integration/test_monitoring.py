@@ -15,7 +15,7 @@ DOCKER = Path(__file__).resolve().parents[2] / "docker"
 RULES = yaml.safe_load((DOCKER / "alerts.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
 DAY = "0+{}x96"  # a counter that grows every quarter of an hour
 
-#: For each alert: series that call for it and series that do not, as promtool writes them, read a day later.
+#: For each alert what calls for it, and below a sound node: series as promtool writes them, read a day later.
 FIRING = {
     "NodeDown": {'up{job="cspine-node"}': "0x96"},
     "JobDatabaseAway": {"cspine_database_up": "0x96"},
